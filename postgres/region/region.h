@@ -1,0 +1,115 @@
+// The region: one shared memory segment per site (POSIX shm), plus the site's lock file.
+//
+// Layout: RegionHeader, process slots, lock table, csn ring, WAL control + buffers, buffer descriptors, buffer hash, buffer pages. All offsets;
+// no pointers (rule R6). Sub-structures are declared by the layer that owns them; region only reserves named, aligned areas.
+//
+// Lock file <site>/lock, OFD locks: byte 0 = "attaching" (exclusive while creating, recovering or claiming a slot); byte 1 = "reaping"; byte
+// 100+i = slot i, held exclusively by its process for life. The kernel drops them at death, whatever the death.
+//
+// Attaching: lock byte 0; if no slot byte is held by anyone (F_OFD_GETLK over the range) the old segment, if any, is unlinked, a
+// new one is made and the caller is told to recover the site (AttachResult::must_recover) before it calls mark_ready(); byte 0 stays held until then. Then a
+// free slot is claimed (none: throws 53300). Region generation in the shm name so that a stale mapping is never attached again.
+//
+// Death of a process (slot byte free but slot state != kFree): reap_dead_slots() under byte 1. If the slot says in_critical > 0
+// the region is poisoned: every process that meets it (check_poisoned(), latch waits, statement start) ends with 57P02, idle ones are woken by
+// SIGTERM sent to the pids of live slots; the next to attach recovers. Otherwise: release its latches (recorded in the slot), its heavy
+// locks, mark its transaction aborted (through hooks that the upper layers register), wake waiters, free the slot.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "common/base/ids.h"
+
+namespace postern::region {
+
+constexpr int kMaxPins = 48;      // buffers one process may have pinned at once
+constexpr int kMaxLatches = 16;   // latches one process may hold at once
+
+// A latch that survives its holder: a futex word plus the record in the holder's slot. word: bit 31 = exclusive (low 16 bits =
+// SlotNo of the owner), else low 30 bits = number of shared holders; bit 30 = waiters. Waits are bounded; on timeout the waiter
+// looks for dead holders and reaps them. Rank order: see LatchRank; taking a latch of a lower or equal rank asserts (buffer content latches
+// among themselves follow the rules of heap/btree).
+enum class LatchRank : uint8_t { kNone, kLockTable, kBufferContent, kBufferMapping, kRelExtend, kXidGen, kCommit, kWalInsert, kWalWrite, kMisc };
+struct Latch {
+  std::atomic<uint32_t> word;
+  uint32_t rank;
+};
+enum class LatchMode : uint8_t { kShared, kExclusive };
+void latch_acquire(Latch& l, LatchMode mode);
+bool latch_try_acquire(Latch& l, LatchMode mode);
+void latch_release(Latch& l);
+
+enum class SlotState : uint32_t { kFree, kStarting, kIdle, kActive, kIdleInTransaction, kWorker, kExiting };
+
+// What every process shows of itself. Written by its owner with single atomic stores; a survivor reads it after the owner's death.
+struct alignas(128) ProcSlot {
+  std::atomic<SlotState> state;
+  std::atomic<int32_t> pid;
+  std::atomic<uint32_t> in_critical;       // >0: shared structures are being changed; death here poisons the region
+  std::atomic<uint32_t> wake;              // futex for this process: lock waits, group commit
+  std::atomic<uint64_t> xid;               // running top-level transaction id, 0 none
+  std::atomic<uint64_t> snapshot_xmin;     // oldest xid its snapshots may need; 0 none; 1 = being computed
+  std::atomic<uint64_t> database;          // Oid connected to
+  std::atomic<uint64_t> role;              // Oid
+  std::atomic<uint32_t> cancel_key;        // BackendKeyData; CancelRequest compares it in constant time
+  std::atomic<uint32_t> cancel_pending;    // 1: cancel the running statement (set by another process, which then sends SIGUSR1), 2: terminate
+  std::atomic<uint64_t> backend_start_us, xact_start_us, query_start_us, state_change_us;
+  std::atomic<uint64_t> wait_event;        // what it waits for, for pg_stat_activity
+  std::atomic<uint32_t> pins[kMaxPins];    // buffer number + 1, 0 = none: hazard pointers; an evictor must find no match
+  struct HeldLatch { std::atomic<uint64_t> offset_and_state; } latches[kMaxLatches];  // region offset | state bits (1 acquiring, 2 shared, 3 exclusive)
+  std::atomic<uint64_t> lock_wait;         // lock table entry it waits for, 0 none (deadlock detection walks these)
+  char application_name[64];
+  char client_addr[64];
+  char query[1024];                        // beginning of the running statement (pg_stat_activity)
+};
+
+struct AttachOptions {
+  std::string site;              // data directory
+  uint64_t shared_buffers_bytes; // only used by the creator
+  int max_slots;                 // only used by the creator: max_connections + workers + spares + reserve
+  bool is_worker = false;        // workers may take the reserved slots
+};
+struct AttachResult { bool must_recover; };
+
+// One region per process. Call once. Verifies ownership (not root, site owned by the effective uid and not group/world accessible).
+AttachResult attach(const AttachOptions& options);
+void mark_ready();               // after recovery: others may attach
+void detach();                   // normal exit: frees the slot (transaction must have ended)
+bool attached();
+bool anyone_else_attached();     // other live slots
+
+SlotNo my_slot_no();
+ProcSlot& my_slot();
+ProcSlot& slot(SlotNo n);
+int slot_count();                // capacity
+int slot_high_water();           // slots >= this were never used: scans stop here
+bool slot_alive(SlotNo n);       // OFD lock test; true for ourselves
+
+// Named areas. Reserve is called by the layers' static descriptors in a fixed order before attach; base() after attach.
+struct Area { const char* name; size_t bytes; size_t offset; };
+void* area(const Area& a);
+uint64_t offset_of(const void* p);
+template <class T> T* at_offset(uint64_t off);
+
+// Critical sections nest. Nothing inside may throw, allocate or wait.
+void enter_critical();
+void leave_critical();
+struct CriticalSection { CriticalSection() { enter_critical(); } ~CriticalSection() { leave_critical(); } };
+
+// Finds dead slots and cleans up after them; returns how many. Cheap when nobody died. Called by waiters on timeout, by the maintenance
+// worker on SIGUSR1 from the postmaster (a child ended abnormally) and every second, and by attach.
+int reap_dead_slots();
+// Hooks run for a dead slot, in order, by the reaper (txn: abort its xid, release its heavy locks …).
+void on_slot_death(std::function<void(SlotNo)> hook);
+void poison(const char* why);
+bool poisoned();
+void throw_if_poisoned();        // 57P02
+
+// Futex helpers (process shared). wait returns false on timeout. A wait is also ended by a signal to this process (returns true, spurious).
+bool futex_wait(std::atomic<uint32_t>& word, uint32_t expected, int timeout_ms);
+void futex_wake(std::atomic<uint32_t>& word, int count);
+
+}  // namespace postern::region
