@@ -21,6 +21,8 @@ struct AttrDesc {
   bool not_null = false;
   bool dropped = false;
   bool has_default = false;
+  std::string default_expr;  // SQL text of pg_attrdef, "" none (identity columns have none: their sequence is identity_sequence)
+  Oid identity_sequence{0};  // identity columns: the sequence
   char storage = 'p';        // 'p','x','m','e'
   char identity = 0;         // 'a','d' or 0
   char generated = 0;        // 's' or 0
