@@ -32,15 +32,27 @@ constexpr int kMaxLatches = 16;   // latches one process may hold at once
 // SlotNo of the owner), else low 30 bits = number of shared holders; bit 30 = waiters. Waits are bounded; on timeout the waiter
 // looks for dead holders and reaps them. Rank order: see LatchRank; taking a latch of a lower or equal rank asserts (buffer content latches
 // among themselves follow the rules of heap/btree).
-enum class LatchRank : uint8_t { kNone, kLockTable, kBufferContent, kBufferMapping, kRelExtend, kXidGen, kCommit, kWalInsert, kWalWrite, kMisc };
+// A latch in zeroed memory is free, but needs its rank: latch_init() by the creator, or a rank given at the call (buffer descriptors are never touched before use).
+enum class LatchRank : uint8_t { kNone, kLockTable, kBufferContent, kRelExtend, kBufferMapping, kXidGen, kCommit, kWalInsert, kWalWrite, kMisc };
 struct Latch {
   std::atomic<uint32_t> word;
   uint32_t rank;
 };
 enum class LatchMode : uint8_t { kShared, kExclusive };
-void latch_acquire(Latch& l, LatchMode mode);
-bool latch_try_acquire(Latch& l, LatchMode mode);
+inline void latch_init(Latch& l, LatchRank rank) { l.rank = static_cast<uint32_t>(rank); }
+void latch_acquire(Latch& l, LatchMode mode);        // 57P02 when the region is poisoned
+void latch_acquire(Latch& l, LatchMode mode, LatchRank rank);
+bool latch_try_acquire(Latch& l, LatchMode mode);    // rank order is not checked: a try can't deadlock
 void latch_release(Latch& l);
+bool latch_held(const Latch& l);                     // by this process
+int latches_held();
+struct LatchGuard {
+  LatchGuard(Latch& l, LatchMode mode) : latch(l) { latch_acquire(l, mode); }
+  ~LatchGuard() { latch_release(latch); }
+  LatchGuard(const LatchGuard&) = delete;
+  LatchGuard& operator=(const LatchGuard&) = delete;
+  Latch& latch;
+};
 
 enum class SlotState : uint32_t { kFree, kStarting, kIdle, kActive, kIdleInTransaction, kWorker, kExiting };
 
@@ -58,8 +70,9 @@ struct alignas(128) ProcSlot {
   std::atomic<uint32_t> cancel_pending;    // 1: cancel the running statement (set by another process, which then sends SIGUSR1), 2: terminate
   std::atomic<uint64_t> backend_start_us, xact_start_us, query_start_us, state_change_us;
   std::atomic<uint64_t> wait_event;        // what it waits for, for pg_stat_activity
+  std::atomic<uint32_t> pins_used;         // pins[i] with i >= this are all 0: evictors stop here
   std::atomic<uint32_t> pins[kMaxPins];    // buffer number + 1, 0 = none: hazard pointers; an evictor must find no match
-  struct HeldLatch { std::atomic<uint64_t> offset_and_state; } latches[kMaxLatches];  // region offset | state bits (1 acquiring, 2 shared, 3 exclusive)
+  struct HeldLatch { std::atomic<uint64_t> offset_and_state; } latches[kMaxLatches];  // region offset | state bits: see latch.cc
   std::atomic<uint64_t> lock_wait;         // lock table entry it waits for, 0 none (deadlock detection walks these)
   char application_name[64];
   char client_addr[64];
@@ -70,15 +83,20 @@ struct AttachOptions {
   std::string site;              // data directory
   uint64_t shared_buffers_bytes; // only used by the creator
   int max_slots;                 // only used by the creator: max_connections + workers + spares + reserve
-  bool is_worker = false;        // workers may take the reserved slots
+  bool is_worker = false;        // workers may take the last kReservedSlots slots
+  bool allow_root_for_tests = false;
+  std::string shm_dir = "/dev/shm";
 };
 struct AttachResult { bool must_recover; };
+constexpr int kReservedSlots = 8;
 
 // One region per process. Call once. Verifies ownership (not root, site owned by the effective uid and not group/world accessible).
 AttachResult attach(const AttachOptions& options);
 void mark_ready();               // after recovery: others may attach
-void detach();                   // normal exit: frees the slot (transaction must have ended)
+void detach();                   // normal exit: frees the slot (transaction must have ended); the last one out removes the segment
 bool attached();
+const AttachOptions& options();  // as given to attach, with the creator's sizes
+uint64_t generation();
 bool anyone_else_attached();     // other live slots
 
 SlotNo my_slot_no();
@@ -88,11 +106,22 @@ int slot_count();                // capacity
 int slot_high_water();           // slots >= this were never used: scans stop here
 bool slot_alive(SlotNo n);       // OFD lock test; true for ourselves
 
-// Named areas. Reserve is called by the layers' static descriptors in a fixed order before attach; base() after attach.
-struct Area { const char* name; size_t bytes; size_t offset; };
-void* area(const Area& a);
-uint64_t offset_of(const void* p);
-template <class T> T* at_offset(uint64_t off);
+// Named areas. Each layer registers its static descriptors from its attach_hooks(), which main calls in a fixed order before attach(). The creator computes the sizes
+// and writes the directory into the header; the others look their areas up by name. Areas begin zeroed and page-aligned; `init` (may be null) runs in the creator only
+// and should touch little; `mapped` (may be null) runs in every process once the area is mapped, to cache its base.
+struct Area {
+  const char* name;
+  size_t (*size)(const AttachOptions&);
+  void (*init)(void* base, const AttachOptions&) = nullptr;
+  void (*mapped)(void* base, const AttachOptions&) = nullptr;
+  size_t bytes = 0;
+  size_t offset = 0;
+};
+void register_area(Area& a);
+inline uint8_t* g_base = nullptr;
+inline void* area(const Area& a) { return g_base + a.offset; }
+inline uint64_t offset_of(const void* p) { return static_cast<uint64_t>(static_cast<const uint8_t*>(p) - g_base); }
+template <class T> T* at_offset(uint64_t off) { return reinterpret_cast<T*>(g_base + off); }
 
 // Critical sections nest. Nothing inside may throw, allocate or wait.
 void enter_critical();
@@ -101,11 +130,19 @@ struct CriticalSection { CriticalSection() { enter_critical(); } ~CriticalSectio
 
 // Finds dead slots and cleans up after them; returns how many. Cheap when nobody died. Called by waiters on timeout, by the maintenance
 // worker on SIGUSR1 from the postmaster (a child ended abnormally) and every second, and by attach.
+// Two phases: a dead slot's latches and buffer I/O are released by anybody (even inside a latch wait); the hooks, which take latches, run and the slot is freed only when
+// the caller holds no latch.
 int reap_dead_slots();
-// Hooks run for a dead slot, in order, by the reaper (txn: abort its xid, release its heavy locks …).
-void on_slot_death(std::function<void(SlotNo)> hook);
+// Hooks run for a dead slot, in order, by the reaper (txn: abort its xid, release its heavy locks …). They may run twice for one death (a reaper may die too).
+// Early ones run in the first phase and must not take latches.
+void on_slot_death(std::function<void(SlotNo)> hook, bool early = false);
 void poison(const char* why);
 bool poisoned();
+const char* poison_reason();
+struct Counters {                // in the region header, for views
+  std::atomic<uint64_t> slots_reaped, latches_repaired;
+};
+Counters& counters();
 void throw_if_poisoned();        // 57P02
 
 // Futex helpers (process shared). wait returns false on timeout. A wait is also ended by a signal to this process (returns true, spurious).
