@@ -1,6 +1,7 @@
 // The numbers half of the type table (pg_type facts of PostgreSQL 15; tid is by value and 8 bytes inside, see scalar_io.h), and its function tables.
 // xid and cid have equality (compare_kind) and a hash but no order (compare is null).
 #include "postgres/types/builtin_tables.h"
+#include "postgres/types/number_tables.h"
 #include "postgres/types/scalar_types.h"
 
 namespace postern {
@@ -34,9 +35,11 @@ constexpr TypeInfo kTypes[] = {
      float8_send, float8_compare, float8_hash, nullptr, nullptr},
 };
 
+constexpr const FnTables* kTables[] = {&kIntFns, &kFloatFns, &kFloatMathFns};
+
 }  // namespace
 
 constinit const std::span<const TypeInfo> kTypesA{kTypes};
-constinit const std::span<const FnTables* const> kTypesATables{};
+constinit const std::span<const FnTables* const> kTypesATables{kTables};
 
 }  // namespace postern

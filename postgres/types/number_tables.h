@@ -1,0 +1,7 @@
+// The function tables that kTypesATables joins.
+#pragma once
+#include "postgres/types/fn.h"
+
+namespace postern {
+extern const FnTables kIntFns, kFloatFns, kFloatMathFns;
+}
