@@ -51,6 +51,9 @@ struct SubPlan {
   std::span<Expr*> params;         // outer expressions evaluated per row into …
   std::span<int> param_slots;      // … these exec parameter slots (empty: uncorrelated, run once)
   bool hashed = false;             // uncorrelated IN: build a hash table once
+  // Exec parameter slots set by enclosing levels that it (or anything in it) reads, besides param_slots. A cached result of an uncorrelated
+  // subplan is valid only while none of these slots has been set again.
+  std::span<int> outer_slots;
 };
 
 struct Plan {
@@ -97,12 +100,13 @@ struct Plan {
   double bound = -1;               // kSort under kLimit with constant limit: top-N
   SetOp set_op = SetOp::kNone;
   std::span<WindowDef> windows;
-  std::span<RowMark> row_marks;    // kLockRows: rel = index into PlannedStmt::lock_rels; the row's tid is child column row_mark_cols[i]
+  std::span<RowMark> row_marks;    // kLockRows: the row of row_mark_rels[i] has its tid in child column row_mark_cols[i] (NULL: null-extended)
+  std::span<const RelationDesc*> row_mark_rels;
   std::span<int> row_mark_cols;
   // kModify: the child gives, for INSERT: all table columns in order; UPDATE: [ctid, new values of all table columns…]; DELETE: [ctid]
   // followed by further columns that RETURNING needs.
   Command command = Command::kSelect;
-  const Query* modify = nullptr;   // checks, on_conflict, returning as bound; RETURNING targets over (rel 0 = new/old row, rel 1 = rest of the child's columns)
+  const Query* modify = nullptr;   // checks, on_conflict, returning as bound; RETURNING targets over (rel 0 = new/old row by attno - 1, rel 1 = the child's output row, attno = its absolute column index)
   std::span<Expr*> returning;
   std::span<Oid> returning_types;
   Expr** conflict_set = nullptr;   // per table column: expression over rel 0 = existing row, rel 1 = EXCLUDED; nullptr = unchanged
@@ -118,6 +122,7 @@ struct PlannedStmt {
   std::span<SubPlan*> subplans;
   std::span<Plan*> ctes;           // materialised on first use
   std::span<bool> cte_modifies;
+  std::span<std::span<int>> cte_outer_slots;   // as SubPlan::outer_slots, per CTE
   int n_exec_params = 0;           // size of the exec parameter array
   std::span<std::string_view> column_names;    // of the result (also of RETURNING)
   std::span<Oid> column_types;
