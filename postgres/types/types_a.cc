@@ -2,11 +2,13 @@
 // xid and cid have equality (compare_kind) and a hash but no order (compare is null).
 #include "postgres/types/builtin_tables.h"
 #include "postgres/types/number_tables.h"
+#include "postgres/types/numeric_types.h"
 #include "postgres/types/scalar_types.h"
 
 namespace postern {
 namespace {
 using namespace scalar_types;
+using namespace numeric_types;
 
 constexpr TypeInfo kTypes[] = {
     {oid::kBool, "bool", 1, true, 'B', true, 'b', Oid{0}, oid::kBoolArray, 'p', CompareKind::kInt64, bool_in, bool_out, bool_recv, bool_send,
@@ -33,9 +35,11 @@ constexpr TypeInfo kTypes[] = {
      float4_send, float4_compare, float4_hash, nullptr, nullptr},
     {oid::kFloat8, "float8", 8, true, 'N', true, 'b', Oid{0}, oid::kFloat8Array, 'p', CompareKind::kFloat8, float8_in, float8_out, float8_recv,
      float8_send, float8_compare, float8_hash, nullptr, nullptr},
+    {oid::kNumeric, "numeric", -1, false, 'N', false, 'b', Oid{0}, oid::kNumericArray, 'm', CompareKind::kOther, numeric_in, numeric_out, numeric_recv,
+     numeric_send, numeric_compare_values, numeric_hash_value, numeric_typmod_out, numeric_typmod_in},
 };
 
-constexpr const FnTables* kTables[] = {&kIntFns, &kFloatFns, &kFloatMathFns};
+constexpr const FnTables* kTables[] = {&kIntFns, &kFloatFns, &kFloatMathFns, &kNumericFns};
 
 }  // namespace
 
