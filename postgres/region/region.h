@@ -33,7 +33,7 @@ constexpr int kMaxLatches = 16;   // latches one process may hold at once
 // looks for dead holders and reaps them. Rank order: see LatchRank; taking a latch of a lower or equal rank asserts (buffer content latches
 // among themselves follow the rules of heap/btree).
 // A latch in zeroed memory is free, but needs its rank: latch_init() by the creator, or a rank given at the call (buffer descriptors are never touched before use).
-enum class LatchRank : uint8_t { kNone, kLockTable, kBufferContent, kRelExtend, kBufferMapping, kXidGen, kCommit, kWalInsert, kWalWrite, kMisc };
+enum class LatchRank : uint8_t { kNone, kCheckpoint, kLockTable, kBufferContent, kRelExtend, kBufferMapping, kXidGen, kCommit, kWalInsert, kWalWrite, kMisc };
 struct Latch {
   std::atomic<uint32_t> word;
   uint32_t rank;

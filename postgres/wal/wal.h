@@ -13,7 +13,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,7 +31,7 @@ enum class Op : uint8_t {
   kVisibilitySet = 0x30, kVisibilityClear, kFreeSpaceSet, kFullPage,
   kCommit = 0x40, kAbort, kXidAlloc,
   kFileCreate = 0x50, kFileTruncate, kDatabaseCopy, kDatabaseDrop, kOidAlloc,
-  kCheckpoint = 0x60,
+  kCheckpoint = 0x60, kEpochStart,
   kSequence = 0x70,
 };
 
@@ -43,26 +43,32 @@ using RedoFn = void (*)(std::string_view data, Xid xid, RedoPages& pages);
 // Recovery calls this for records without pages (commit, file create …). In normal running their effect is done by the caller.
 using ReplayFn = void (*)(std::string_view data, Xid xid, Lsn lsn);
 
+void attach_hooks();                       // storage's, buffer's and our own areas and hooks; before region::attach
 void register_redo(Op op, RedoFn fn);      // main fills the table before attach
-void register_replay(Op op, ReplayFn fn);
+void register_replay(Op op, ReplayFn fn);  // several for one op run in the order of registration
 
 class Record {
  public:
   explicit Record(Op op, Xid xid = kInvalidXid);
   void page(buffer::PageRef& ref);          // full page image when needed
-  void page_new(buffer::PageRef& ref);      // redo builds it from nothing: never an image
+  void page_new(buffer::PageRef& ref);      // redo builds it from a zeroed page (zeroed here and in recovery alike): never an image
+  void page_image(buffer::PageRef& ref);    // always a full image (of before the change)
   void put(const void* p, size_t n);
   template <class T> void put(const T& v) { put(&v, sizeof v); }
   void put(std::string_view s) { put(s.data(), s.size()); }
   Lsn apply();                              // see above; returns the end LSN. Throws only before anything changed (53100 …).
   Lsn append();                             // no pages: just the record
  private:
+  enum class Image : uint8_t { kWhenNeeded, kNew, kAlways };
+  void add_page(buffer::PageRef& ref, Image image);
+  void build(Lsn redo_point);               // the complete record but prev and crc, in the process's buffer
+  Lsn insert(bool stay_critical);
   Op op_;
   Xid xid_;
   int n_pages_ = 0;
   buffer::PageRef* pages_[kMaxPages];
-  bool new_[kMaxPages];
-  std::vector<uint8_t>& data_;              // process-local, reused
+  Image image_[kMaxPages];
+  std::vector<uint8_t>& data_;              // process-local, reused: one Record at a time
 };
 
 Lsn insert_lsn();                           // end of the last record appended
@@ -71,13 +77,30 @@ Lsn flushed_lsn();
 void flush(Lsn lsn);
 Lsn redo_point();                           // of the last checkpoint: pages with LSN <= this need an image
 
+// What upper layers need back at a site's start; kept in the checkpoint record and the control file. Zero in a new site.
+struct SavedState {
+  uint64_t next_xid, next_oid, next_csn, oldest_xid;
+  uint64_t spare[12];
+};
+void on_save_state(std::function<void(SavedState&)> fn);        // at the end of each checkpoint; later values than the redo point's are fine
+void on_load_state(std::function<void(const SavedState&)> fn);  // before the first record is replayed, and at each replayed checkpoint record
+void on_recovery_end(std::function<void(Lsn)> fn);              // all records replayed
+
 // Site start: reads the control file (<site>/control, checksummed, written atomically), replays from the last checkpoint. Called by
-// whoever attach() told to recover. Then the caller does an end-of-recovery checkpoint.
-void recover();
-// Makes the control file and the first segment of a new site (initdb).
+// whoever attach() told to recover. If records > 0 the caller does an end-of-recovery checkpoint.
+struct Recovery { Lsn redo, end; uint64_t records; };
+Recovery recover();
+// Makes the control file and the directories of a new site (initdb); the site directory exists.
 void create(std::string_view site);
-// Writes all dirty pages, then the checkpoint record and control file, then recycles old segments. `before` hooks of txn flush their logs.
+uint64_t system_identifier();
+// Writes all dirty pages, then the checkpoint record and control file, then recycles old segments. Nothing to do since the last one: returns at once.
 void checkpoint();
-void on_checkpoint(std::function<void()> hook);
+void on_checkpoint(std::function<void()> hook);   // after the redo point is set, before pages are written
+uint64_t bytes_since_checkpoint();                // WAL since the redo point: the worker's trigger (max_wal_size)
+void set_min_wal_size(uint64_t bytes);            // segments kept for reuse (default 80 MB)
+void set_fsync(bool on);                          // off: for initdb and tests only
+
+struct Stats { uint64_t records, bytes, page_images, writes, syncs, checkpoints; };
+Stats stats();                                    // of the site since its region was made
 
 }  // namespace postern::wal
