@@ -55,10 +55,9 @@ void load_attrs(RelationDesc& d, Arena& arena, const txn::Snapshot& snapshot) {
     AttrDesc a;
     a.name = r.text(pg_attribute::attname);
     a.dropped = r.flag(pg_attribute::attisdropped);
-    if (a.dropped) {
+    if (a.dropped) {   // attlen and attbyval then are TypeInfo's (see drop_column in ddl)
       a.len = as_int2(r.values[pg_attribute::attlen]);
       a.by_value = r.flag(pg_attribute::attbyval);
-      if (Oid stored{static_cast<uint32_t>(as_int4(r.values[pg_attribute::attndims]))}; raw(stored)) set_attr_type(a, stored);   // see drop_column in ddl
     } else {
       set_attr_type(a, r.oid(pg_attribute::atttypid));
     }
@@ -77,6 +76,12 @@ void load_attrs(RelationDesc& d, Arena& arena, const txn::Snapshot& snapshot) {
       else a.has_missing = false;
     }
     d.attrs.push_back(std::move(a));
+  }
+  for (AttrDesc& a : d.attrs) {
+    if (!a.identity) continue;
+    Datum keys[] = {from_oid(pg_class::kTable), key, from_int(&a - d.attrs.data() + 1)};
+    for (const CatalogRow& r : scan(pg_depend::kTable, pg_depend::k_reference_index, keys, arena, snapshot))
+      if (r.oid(pg_depend::classid) == pg_class::kTable && r.letter(pg_depend::deptype) == 'i') a.identity_sequence = r.oid(pg_depend::objid);
   }
   if (!any_default) return;
   for (const CatalogRow& r : scan(pg_attrdef::kTable, pg_attrdef::k_adrelid_adnum_index, {&key, 1}, arena, snapshot))

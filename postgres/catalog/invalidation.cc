@@ -4,8 +4,8 @@
 // forgets everything: the writer's transaction was visible before it reserved, so what is read from then on is new enough. A reader that fell behind by the ring's
 // size forgets everything too. A process that dies between its commit and its entries is followed by a 'everything' entry from whoever cleans up after it.
 //
-// Own changes: relations changed by this transaction are remembered; when the command counter or the savepoint level has moved since they were last looked up, their entries
-// are dropped, so a lookup never shows an older state than the current command sees, also after ROLLBACK TO.
+// Own changes: relations changed by this transaction are remembered; when the command counter has moved since they were last looked up, their entries are
+// dropped, so a lookup never shows an older state than the current command sees; ROLLBACK TO drops those of its level.
 #include "postgres/catalog/invalidation.h"
 
 #include <algorithm>
@@ -34,9 +34,7 @@ region::Area g_area{"catalog invalidations", [](const region::AttachOptions&) { 
 
 uint64_t g_position = 0;         // entries before it are applied
 uint64_t g_version = 1;
-bool g_hooked = false;           // the end of this transaction is hooked
-bool g_all_pending = false;
-std::vector<Oid> g_pending;      // relations changed by this transaction
+std::vector<Oid> g_pending;      // relations changed by this transaction, once per change; 0: everything
 CommandId g_synced_command = 0;
 
 void post(uint64_t value) {
@@ -59,23 +57,17 @@ void forget_relation(Oid oid) {
   g_version++;
 }
 
-void transaction_ended(bool committed) {
-  if (committed) {
-    uint64_t db = uint64_t{raw(my_database())} << 32;
-    if (g_all_pending || g_pending.size() > kEntries / 8) post(kEverything);
-    else for (Oid o : g_pending) post(db | raw(o));
-  }
-  if (g_all_pending) forget_everything();
-  for (Oid o : g_pending) forget_relation(o);
-  g_pending.clear();
-  g_all_pending = g_hooked = false;
-}
-
-void hook() {
-  if (g_hooked) return;
-  g_hooked = true;
-  g_synced_command = txn::command_id();
-  txn::on_end(transaction_ended);
+// Each change hooks itself into its savepoint level: ROLLBACK TO runs it with false.
+void add_pending(Oid oid) {
+  if (g_pending.empty()) g_synced_command = txn::command_id();
+  g_pending.push_back(oid);
+  txn::on_end([oid](bool committed) {
+    auto it = std::find(g_pending.begin(), g_pending.end(), oid);
+    if (it != g_pending.end()) g_pending.erase(it);
+    if (oid == kInvalidOid) forget_everything();
+    else forget_relation(oid);
+    if (committed) post(oid == kInvalidOid ? kEverything : uint64_t{raw(my_database())} << 32 | raw(oid));
+  });
 }
 
 }  // namespace
@@ -86,23 +78,23 @@ void attach_hooks() {
 }
 
 void invalidate_relation(Oid oid) {
-  hook();
-  if (std::find(g_pending.begin(), g_pending.end(), oid) == g_pending.end()) g_pending.push_back(oid);
   forget_relation(oid);
+  add_pending(oid);
 }
 
 void invalidate_all() {
-  hook();
-  g_all_pending = true;
   forget_everything();
+  add_pending(kInvalidOid);
 }
 
 void sync_own_changes() {
-  if (!g_hooked) [[likely]] return;
+  if (g_pending.empty()) [[likely]] return;
   if (g_synced_command == txn::command_id()) return;
   g_synced_command = txn::command_id();
-  if (g_all_pending) forget_everything();
-  for (Oid o : g_pending) forget_relation(o);
+  for (Oid o : g_pending) {
+    if (o == kInvalidOid) forget_everything();
+    else forget_relation(o);
+  }
 }
 
 void accept_invalidations() {
