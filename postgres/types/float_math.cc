@@ -197,8 +197,7 @@ int32_t width_bucket(double v, double bound1, double bound2, int32_t count) {
   }
   double span = bound2 - bound1;
   double position = std::isinf(span) ? (v / 2 - bound1 / 2) / (bound2 / 2 - bound1 / 2) : (v - bound1) / span;
-  double bucket = count * position;
-  return (bucket >= count ? count - 1 : static_cast<int32_t>(bucket)) + 1;
+  return static_cast<int32_t>(count * position) + 1;
 }
 
 constexpr auto kFns = sorted_by_oid(std::to_array<FnEntry>({

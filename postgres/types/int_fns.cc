@@ -8,6 +8,7 @@
 #include "postgres/types/jenkins_hash.h"
 #include "postgres/types/number_tables.h"
 #include "postgres/types/scalar_io.h"
+#include "postgres/types/scalar_types.h"
 
 namespace postern {
 namespace {
@@ -19,6 +20,7 @@ inline bool le(int64_t a, int64_t b) { return a <= b; }
 inline bool gt(int64_t a, int64_t b) { return a > b; }
 inline bool ge(int64_t a, int64_t b) { return a >= b; }
 inline int32_t cmp(int64_t a, int64_t b) { return int32_t{a > b} - int32_t{a < b}; }
+inline int32_t difference(int64_t a, int64_t b) { return static_cast<int32_t>(a - b); }
 inline uint64_t larger(int64_t a, int64_t b) { return static_cast<uint64_t>(a > b ? a : b); }
 inline uint64_t smaller(int64_t a, int64_t b) { return static_cast<uint64_t>(a < b ? a : b); }
 inline int64_t same(int64_t a) { return a; }
@@ -119,10 +121,11 @@ inline bool bool_or(bool a, bool b) { return a | b; }
 
 std::string_view bool_text(bool v) { return v ? "true" : "false"; }
 std::string_view char_text(FnContext& cx, int8_t c) {
-  char byte = static_cast<char>(c);
-  return cx.arena->copy(std::string_view(&byte, c ? 1 : 0));
+  std::string text;
+  scalar_types::char_out(cx, static_cast<uint8_t>(c), text);
+  return cx.arena->copy(text);
 }
-int8_t text_char(std::string_view s) { return s.empty() ? int8_t{0} : static_cast<int8_t>(s[0]); }
+int8_t text_char(FnContext& cx, std::string_view s) { return static_cast<int8_t>(scalar_types::char_in(cx, s, -1)); }
 
 std::string_view hex(FnContext& cx, uint64_t v) {
   char buf[16];
@@ -165,7 +168,7 @@ constexpr auto kFns = sorted_by_oid(std::to_array<FnEntry>({
     TOTAL_FN(477, gt), TOTAL_FN(855, gt), TOTAL_FN(1638, gt), TOTAL_FN(1853, gt), TOTAL_FN(1859, gt), TOTAL_FN(2790, gt), TOTAL_FN(5035, gt),
     TOTAL_FN(74, ge), TOTAL_FN(150, ge), TOTAL_FN(151, ge), TOTAL_FN(168, ge), TOTAL_FN(169, ge), TOTAL_FN(472, ge), TOTAL_FN(479, ge),
     TOTAL_FN(857, ge), TOTAL_FN(1639, ge), TOTAL_FN(1692, ge), TOTAL_FN(1855, ge), TOTAL_FN(1861, ge), TOTAL_FN(2792, ge), TOTAL_FN(5037, ge),
-    TOTAL_FN(350, cmp), TOTAL_FN(351, cmp), TOTAL_FN(356, cmp), TOTAL_FN(358, cmp), TOTAL_FN(842, cmp), TOTAL_FN(1693, cmp), TOTAL_FN(2188, cmp),
+    TOTAL_FN(350, difference), TOTAL_FN(351, cmp), TOTAL_FN(356, cmp), TOTAL_FN(358, difference), TOTAL_FN(842, cmp), TOTAL_FN(1693, cmp), TOTAL_FN(2188, cmp),
     TOTAL_FN(2189, cmp), TOTAL_FN(2190, cmp), TOTAL_FN(2191, cmp), TOTAL_FN(2192, cmp), TOTAL_FN(2193, cmp), TOTAL_FN(2794, cmp), TOTAL_FN(5096, cmp),
     TOTAL_FN(768, larger), TOTAL_FN(770, larger), TOTAL_FN(1236, larger), TOTAL_FN(1965, larger), TOTAL_FN(2795, larger), TOTAL_FN(5097, larger),
     TOTAL_FN(769, smaller), TOTAL_FN(771, smaller), TOTAL_FN(1237, smaller), TOTAL_FN(1966, smaller), TOTAL_FN(2796, smaller), TOTAL_FN(5098, smaller),

@@ -182,8 +182,8 @@ int32_t width_bucket(FnContext& cx, Datum v, Datum bound1, Datum bound2, int32_t
   }
   Arena& arena = *cx.arena;
   Datum offset = numeric_sub(arena, v, bound1), span = numeric_sub(arena, bound2, bound1);
-  Datum bucket = numeric_div_truncate(arena, numeric_mul(arena, offset, numeric_from_int8(arena, count)), span);
-  return static_cast<int32_t>(std::min<int64_t>(numeric_to_int(bucket, 0, count, "integer"), count - 1)) + 1;
+  Datum bucket = numeric_div(arena, numeric_mul(arena, offset, numeric_from_int8(arena, count)), span);
+  return static_cast<int32_t>(numeric_to_int(numeric_round(arena, bucket, 0, NumericRounding::kFloor), 0, count, "integer")) + 1;
 }
 
 int32_t hash(Datum a) { return static_cast<int32_t>(numeric_hash(a)); }

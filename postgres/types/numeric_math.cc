@@ -257,10 +257,10 @@ Datum numeric_exp(Arena& arena, Datum a) {
   }
   BigNumeric v = load_big(a);
   double approximate = big_to_double(v);
-  double weight = std::clamp(approximate * kLog10OfE, -double{kNumericMaxResultScale}, double{kNumericMaxResultScale});
-  int scale = clamp_scale(std::max(kNumericMinSignificantDigits - static_cast<int>(weight), v.dscale));
+  double weight = approximate * kLog10OfE, limit = kNumericMaxResultScale;
+  int scale = clamp_scale(std::max(kNumericMinSignificantDigits - static_cast<int>(std::clamp(weight, -limit, limit)), v.dscale));
+  if (std::fabs(approximate) >= kMaxExponent) return exp_of_fixed(arena, 0, 0, approximate, scale);
   int bits = bits_for(scale + std::max(0.0, weight) + 8);
-  if (std::fabs(approximate) >= kMaxExponent) return exp_of_fixed(arena, 0, bits, approximate, scale);
   return exp_of_fixed(arena, to_fixed(v, bits), bits, approximate, scale);
 }
 

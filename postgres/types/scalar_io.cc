@@ -86,11 +86,30 @@ F parse_float(std::string_view s, std::string_view type) {
   return v;
 }
 
+// Shortest digits never lie exactly between two floats (they would read back right only when ties go to even), so that rare result of to_chars gets
+// more digits. Only values in the tested range can have such digits: elsewhere a midpoint needs more digits than the type has.
+template <class F>
+char* shortest_digits(char* begin, char* limit, F v) {
+  char* end = std::to_chars(begin, limit, v, std::chars_format::scientific).ptr;
+  F magnitude = std::abs(v);
+  constexpr F kFrom = sizeof(F) == 8 ? F(1e14) : F(1e5), kTo = sizeof(F) == 8 ? F(1e37) : F(1e22);
+  if (!(magnitude >= kFrom && magnitude <= kTo)) return end;
+  F inf = std::numeric_limits<F>::infinity();
+  long double below = (static_cast<long double>(v) + std::nextafter(v, -inf)) / 2, above = (static_cast<long double>(v) + std::nextafter(v, inf)) / 2;
+  for (int digits = 1; digits <= std::numeric_limits<F>::max_digits10; digits++) {
+    *end = 0;
+    long double shown = std::strtold(begin, nullptr);
+    if (shown > below && shown < above) break;
+    end = std::to_chars(begin, limit, v, std::chars_format::scientific, digits).ptr;
+  }
+  return end;
+}
+
 // Shortest digits; exponent form when the exponent is below -4 or from exponent_from on.
 template <class F>
 void append_shortest(std::string& out, F v, int exponent_from) {
   char buf[40];
-  auto end = std::to_chars(buf, buf + sizeof buf, v, std::chars_format::scientific).ptr;
+  auto end = shortest_digits(buf, buf + sizeof buf - 1, v);
   const char* p = buf;
   if (*p == '-') {
     out += '-';

@@ -101,9 +101,17 @@ void tid_send(FnContext&, Datum d, std::string& out) {
   send_be(out, as_tid(d).item);
 }
 
-Datum char_in(FnContext&, std::string_view s, int32_t) { return s.empty() ? 0 : static_cast<uint8_t>(s[0]); }
+// Bytes outside ASCII are written \ooo, so that the text is valid in any encoding.
+Datum char_in(FnContext&, std::string_view s, int32_t) {
+  auto octal = [&](size_t i) { return s[i] >= '0' && s[i] <= '7'; };
+  if (s.size() == 4 && s[0] == '\\' && s[1] <= '3' && octal(1) && octal(2) && octal(3))
+    return static_cast<uint8_t>((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+  return s.empty() ? 0 : static_cast<uint8_t>(s[0]);
+}
 void char_out(FnContext&, Datum d, std::string& out) {
-  if (d) out += static_cast<char>(d);
+  uint8_t c = static_cast<uint8_t>(d);
+  if (c >= 0x80) append(out, '\\', static_cast<char>('0' + (c >> 6)), static_cast<char>('0' + (c >> 3 & 7)), static_cast<char>('0' + (c & 7)));
+  else if (c) out += static_cast<char>(c);
 }
 Datum char_recv(FnContext&, std::string_view s, int32_t) {
   check_recv_size(s, 1);
