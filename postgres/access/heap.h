@@ -39,6 +39,9 @@ ModifyResult update(const RelationDesc& rel, Tid tid, Row new_row, const txn::Sn
 ModifyResult remove(const RelationDesc& rel, Tid tid, const txn::Snapshot& snapshot);
 ModifyResult lock_row(const RelationDesc& rel, Tid tid, RowLock mode, lock::Wait wait, const txn::Snapshot& snapshot);
 
+// Overwrites a row's values without a new version: only for counters in catalogs (relpages …) that no transaction depends on. Same width and NULLs as before, else XX000.
+void update_in_place(const RelationDesc& rel, Tid tid, Row row);
+
 // Which columns a reader wants: attnos (1-based, ascending) and for each the output vector. System columns by negative attno as in
 // PostgreSQL (-1 ctid, -2 xmin, -3 cmin, -4 xmax, -5 cmax, -6 tableoid).
 struct Wanted {
@@ -59,10 +62,12 @@ class Scan {
   txn::Snapshot snapshot_;
   PageNo first_, end_, page_;
   uint16_t item_ = 1;
+  bool big_;
 };
 
 // Visible version of the HOT chain that starts at each root tid (from an index). Writes rows densely; source[i] = index into tids of output row i. Returns rows.
-uint32_t fetch(const RelationDesc& rel, std::span<const Tid> roots, const txn::Snapshot& snapshot, const Wanted& wanted, Arena& arena, uint16_t* source);
+uint32_t fetch(const RelationDesc& rel, std::span<const Tid> roots, const txn::Snapshot& snapshot, const Wanted& wanted, Arena& arena, uint16_t* source,
+               uint8_t* all_dead = nullptr);   // all_dead[i]: no version of root i is visible to anybody: btree::Scan::kill it
 // This very version (EvalPlanQual, RETURNING of a locked row): false if not visible to `snapshot` (nullptr: any version).
 bool fetch_version(const RelationDesc& rel, Tid tid, const txn::Snapshot* snapshot, const Wanted& wanted, Arena& arena);
 
@@ -70,14 +75,16 @@ bool fetch_version(const RelationDesc& rel, Tid tid, const txn::Snapshot* snapsh
 enum class Liveness : uint8_t { kDead, kLive, kInsertInProgress, kDeleteInProgress, kRecentlyDead };
 // State of the chain rooted at tid for a unique check by the current transaction; *wait_for_xid is set for the in-progress states.
 Liveness unique_liveness(const RelationDesc& rel, Tid root, Xid* wait_for_xid, Tid* live_tid);
-// All versions that an index must know (live or recently dead), with root tids of HOT chains; for CREATE INDEX.
+// For CREATE INDEX (under a lock that keeps writers out): of each HOT chain the newest version that isn't dead to everyone, with the root's tid. Recently dead ones are
+// included (older snapshots need their entries), so a builder that finds equal keys in a unique index asks unique_liveness() before it complains.
 class BuildScan {
  public:
   explicit BuildScan(const RelationDesc& rel);
   uint32_t next(const Wanted& wanted, Arena& arena);   // wanted.tids = root tids
  private:
   const RelationDesc& rel_;
-  PageNo page_{0};
+  PageNo page_{0}, end_;
+  uint16_t item_ = 1;
 };
 
 struct VacuumStats { uint64_t pages, tuples_removed, tuples_left, pages_all_visible; };

@@ -1,5 +1,6 @@
 // The plain relation descriptor that catalog fills and access works from. No catalog knowledge below this line.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -50,6 +51,21 @@ struct IndexDesc {
   const TypeInfo& key_type(size_t i) const { return type_info(keys[i].type); }
 };
 
+struct TupleFormat;
+struct RelationDesc;
+// The relation's tuple format, made on first use. Copying a descriptor drops it; a descriptor that has been used for access must not get other attributes.
+class FormatCache {
+ public:
+  FormatCache() = default;
+  FormatCache(const FormatCache&) {}
+  FormatCache& operator=(const FormatCache&) { return *this; }
+  ~FormatCache();
+  const TupleFormat& get(const RelationDesc& rel) const;
+
+ private:
+  mutable std::atomic<const TupleFormat*> format_{nullptr};
+};
+
 struct CheckDesc { std::string name; std::string expression; bool validated = true; };
 
 struct RelationDesc {
@@ -69,6 +85,7 @@ struct RelationDesc {
   double reltuples = -1;            // estimate, -1 never analysed
   uint32_t relpages = 0, relallvisible = 0;
   std::string view_query;           // kind 'v': its SELECT as SQL text
+  FormatCache format;
   bool is_shared() const { return raw(file.database) == 0; }
   int natts() const { return static_cast<int>(attrs.size()); }
 };

@@ -47,6 +47,22 @@ void TupleFormat::add(AttrFormat f) {
   attrs.push_back(f);
 }
 
+FormatCache::~FormatCache() { delete format_.load(); }
+
+const TupleFormat& FormatCache::get(const RelationDesc& rel) const {
+  const TupleFormat* f = format_.load(std::memory_order_acquire);
+  if (f && f->natts() == rel.attrs.size()) return *f;
+  auto* made = new TupleFormat(rel);
+  if (!f && format_.compare_exchange_strong(f, made)) return *made;
+  if (f->natts() != rel.attrs.size()) {   // the descriptor was still being built
+    format_.store(made);
+    delete f;
+    return *made;
+  }
+  delete made;
+  return *f;
+}
+
 void store_external(uint8_t* p, const ExternalValue& v) {
   store(p, v.raw_size);
   store(p + 4, v.stored_size);

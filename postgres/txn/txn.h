@@ -44,6 +44,7 @@ void rollback_to(std::string_view name);           // 3B001 when unknown
 void release_savepoint(std::string_view name);
 Isolation isolation();
 bool read_only();
+void set_synchronous_commit(bool on);              // default on: commit() returns when the WAL is durable
 void set_isolation(Isolation iso);                 // 25001 after the first snapshot
 void set_read_only(bool v);
 
@@ -57,8 +58,11 @@ void next_command();                               // CommandCounterIncrement
 const Snapshot& statement_snapshot();
 Snapshot catalog_snapshot();                       // always fresh: catalog reads
 // Long-lived references (cursors, portals) keep the horizon back.
+void release_snapshot();                           // at the statement's end
 uint64_t register_snapshot(const Snapshot& s);
 void unregister_snapshot(uint64_t handle);
+Xid recent_horizon();                              // a recent value of oldest_needed(), cheap: for pruning
+bool hintable(Xid xid);                            // its commit is durable: hint bits may say so
 Xid oldest_needed();                               // global horizon: versions deleted by xids < this are dead to everyone
 XidStatus status(Xid xid);                         // kInProgress only if truly running in a live process
 bool visible(Xid xid, const Snapshot& s);          // committed before s (not for own xids)
@@ -66,9 +70,13 @@ void wait_for(Xid xid);                            // until it ends; deadlock de
 
 // Work tied to the transaction's end.
 void on_end(std::function<void(bool committed)> fn);          // of the top transaction
+// Hooks, drops and created files belong to the savepoint level they were registered in: ROLLBACK TO runs its hooks with false, forgets its drops, removes its files.
 void drop_file_at_commit(RelFile file);                       // deleted when committed (WAL-logged with the commit)
-void created_file(RelFile file);                              // deleted when aborted (or on crash)
-struct EndHooks;                                              // see also subtransaction-level undo: entries remember their nesting level
+void created_file(RelFile file);                              // call it before wal::create_relation_fork(file, fork, current_xid()); deleted when aborted (or on crash)
+int savepoint_depth();                                        // 0 outside savepoints
+
+// Running transactions, for pg_locks and monitoring: slots' xids and whom they wait for are in ProcSlot and txn_shared.h.
+Xid next_xid();
 
 // Combo command ids: a tuple created and deleted by the same transaction keeps one 4-byte cid field.
 CommandId combo_cid(CommandId cmin, CommandId cmax);
@@ -76,6 +84,6 @@ CommandId combo_cmin(CommandId combo);
 CommandId combo_cmax(CommandId combo);
 
 void attach_hooks();    // registers redo/replay, death and checkpoint hooks; call before region::attach
-void after_recovery();
+void after_recovery();  // after wal::recover(): removes files of unfinished transactions, fixes what 'in progress' means for older xids
 
 }  // namespace postern::txn
