@@ -1,4 +1,4 @@
-// SQL functions over text, varchar, bpchar, name: comparison, case, cutting, padding, quoting, format(). Pattern matching is in like_fn.cc and
+// SQL functions over text, varchar, bpchar, name: comparison, case, cutting, padding, quoting, format(). Pattern matching is in
 // regex_fn.cc; bytea, digests and uuid in bytea_fn.cc.
 #include <algorithm>
 #include <charconv>

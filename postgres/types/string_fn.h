@@ -13,7 +13,7 @@ void append_value_text(FnContext& cx, Oid type, Datum d, std::string& out);
 std::string_view text_substring(std::string_view s, int64_t start, int64_t length, bool to_end);
 
 // The function tables of this half of the folder, one per file.
-extern const FnTables kStringFunctions, kByteaFunctions, kLikeFunctions, kRegexFunctions, kArrayFunctions, kDatetimeFunctions, kIntervalFunctions,
+extern const FnTables kStringFunctions, kByteaFunctions, kRegexFunctions, kArrayFunctions, kDatetimeFunctions, kIntervalFunctions,
     kFormattingFunctions, kJsonFunctions, kMiscFunctions;
 
 }  // namespace postern

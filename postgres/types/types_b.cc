@@ -124,7 +124,7 @@ constexpr TypeInfo kTypes[] = {
     PSEUDO_TYPE(5078, -1, false), PSEUDO_TYPE(5079, 4, true), PSEUDO_TYPE(5080, -1, false), PSEUDO_TYPE(4538, -1, false),
 };
 
-constexpr const FnTables* kTables[] = {&kStringFunctions, &kMiscFunctions};
+constexpr const FnTables* kTables[] = {&kStringFunctions, &kRegexFunctions, &kMiscFunctions};
 
 }  // namespace
 
