@@ -17,7 +17,7 @@ PageNo map_page(Fork fork, uint32_t n) { return PageNo{n * 2 + (fork == Fork::kT
 PageNo find_free(RelFile file, Fork fork, uint32_t bytes, PageNo avoid) {
   uint32_t maps = raw(buffer::page_count(file, Fork::kFreeSpace));
   uint32_t pages = raw(buffer::page_count(file, fork));
-  auto want = static_cast<uint8_t>(std::min<uint32_t>((bytes + kFreeUnit - 1) / kFreeUnit, 255));
+  auto want = static_cast<uint8_t>(std::min<uint32_t>((bytes + kFreeUnit - 1) / kFreeUnit, free_category(kMaxTupleBytes & ~3u)));   // an empty page fits anything
   for (uint32_t n = 0; raw(map_page(fork, n)) < maps && n * kEntries < pages; n++) {
     buffer::PageRef ref = buffer::read(page_id(file, Fork::kFreeSpace, map_page(fork, n)), region::LatchMode::kShared);
     const uint8_t* entries = ref.data() + sizeof(PageHeader);

@@ -219,7 +219,7 @@ class Update {
       if (other && Page(other).room() >= align4(new_.length)) return other_page(ref, other, t);
       if (!pruned) {
         pruned = true;
-        if (prune(ref, txn::recent_horizon())) {
+        if (Page(ref).prune_xid() && prune(ref, txn::oldest_needed())) {
           other.release();
           continue;
         }

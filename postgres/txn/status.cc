@@ -95,10 +95,10 @@ ClogPage& load_clog_page(uint64_t page) {
   return p;
 }
 
-void log_counter(wal::Op op, uint64_t limit) {
+Lsn log_counter(wal::Op op, uint64_t limit) {
   wal::Record rec(op);
   rec.put(limit);
-  rec.append();
+  return rec.append();
 }
 
 }  // namespace
@@ -157,55 +157,65 @@ XidStatus get_clog(Xid xid) {
   }
 }
 
-void set_clog(Xid xid, XidStatus st) {
-  uint64_t page = raw(xid) / kXidsPerClogPage, at = raw(xid) % kXidsPerClogPage;
-  ClogPage& p = shared().clog_pages[page % kClogPages];
-  for (;;) {
-    {
-      LatchGuard g(shared().clog, LatchMode::kShared);
-      if (p.tag.load() == page + 1) {
-        p.words[at / kXidsPerWord].fetch_or(static_cast<uint64_t>(st) << (at % kXidsPerWord * 2));
-        p.dirty.store(1);
-        return;
-      }
-    }
-    load_clog_page(page);
-  }
+namespace {
+
+ClogPage& clog_page_of(Xid xid) { return shared().clog_pages[raw(xid) / kXidsPerClogPage % kClogPages]; }
+bool clog_resident(Xid xid) { return clog_page_of(xid).tag.load() == raw(xid) / kXidsPerClogPage + 1; }
+
+// REQUIRES: clog latch, page resident.
+void set_clog_latched(Xid xid, XidStatus st) {
+  uint64_t at = raw(xid) % kXidsPerClogPage;
+  ClogPage& p = clog_page_of(xid);
+  p.words[at / kXidsPerWord].fetch_or(static_cast<uint64_t>(st) << (at % kXidsPerWord * 2));
+  p.dirty.store(1);
 }
 
-namespace {
 void set_ring(Xid xid, uint64_t entry) {
   if (raw(xid) >= shared().ring_low.load()) shared().ring[raw(xid) % kRingEntries].store(entry, std::memory_order_release);
   else write_spilled(xid, entry);
 }
-// Loads the pages that publish_commit will touch, outside its critical section.
-void touch_clog(Xid xid) { get_clog(xid); }
+
 }  // namespace
+
+void set_clog(Xid xid, XidStatus st) {
+  for (;;) {
+    {
+      LatchGuard g(shared().clog, LatchMode::kShared);
+      if (clog_resident(xid)) return set_clog_latched(xid, st);
+    }
+    load_clog_page(raw(xid) / kXidsPerClogPage);
+  }
+}
 
 void publish_commit(SlotNo owner, Xid top, const Xid* subs, size_t n) {
   TxnShared& s = shared();
-  touch_clog(top);
-  for (size_t i = 0; i < n; i++) touch_clog(subs[i]);
-  {
-    LatchGuard g(s.commit, LatchMode::kExclusive);
+  for (bool done = false; !done;) {
+    if (!clog_resident(top)) load_clog_page(raw(top) / kXidsPerClogPage);
+    for (size_t i = 0; i < n; i++)
+      if (!clog_resident(subs[i])) load_clog_page(raw(subs[i]) / kXidsPerClogPage);
+    LatchGuard commit(s.commit, LatchMode::kExclusive);
+    LatchGuard clog(s.clog, LatchMode::kShared);
+    if (!clog_resident(top) || !std::all_of(subs, subs + n, clog_resident)) continue;
     region::CriticalSection critical;
     uint64_t csn = s.csn.load(std::memory_order_relaxed) + 1;
     for (size_t i = 0; i < n; i++) {
       set_ring(subs[i], csn);
-      set_clog(subs[i], XidStatus::kCommitted);
+      set_clog_latched(subs[i], XidStatus::kCommitted);
     }
     set_ring(top, csn);
-    set_clog(top, XidStatus::kCommitted);
+    set_clog_latched(top, XidStatus::kCommitted);
     s.csn.store(csn);
     region::slot(owner).xid.store(0);
+    done = true;
   }
   wake_waiters(owner);
 }
 
 void mark_aborted(Xid xid) {
-  touch_clog(xid);
-  LatchGuard g(shared().commit, LatchMode::kShared);
-  set_ring(xid, kRingAborted);
+  {
+    LatchGuard g(shared().commit, LatchMode::kShared);
+    set_ring(xid, kRingAborted);
+  }
   set_clog(xid, XidStatus::kAborted);
 }
 
@@ -261,7 +271,11 @@ void complete_dead_slot(SlotNo n) {
     for (uint64_t x = std::max(xid + 1, s.ring_low.load()); x < end; x++)
       if (s.ring[x % kRingEntries].load() == mine) subs.push_back(Xid{x});
     uint64_t lsn = t.commit_lsn.load();
-    if (t.committing.load() & 1 && lsn) {
+    if (t.committing.load() & 1 && !lsn) {
+      region::poison("a process died while it appended its commit record");
+      return;
+    }
+    if (lsn) {
       wal::flush(Lsn{lsn});
       publish_commit(n, Xid{xid}, subs.data(), subs.size());
     } else {
@@ -305,7 +319,7 @@ Oid allocate_oid() {
   if (oid < raw(kFirstNormalOid)) oid = raw(kFirstNormalOid);
   if (oid >= s.oid_limit.load() || s.oid_limit.load() - oid > kOidBatch) {
     uint64_t limit = std::min<uint64_t>(uint64_t{oid} + kOidBatch, 0xFFFFFFFFu);
-    log_counter(wal::Op::kOidAlloc, limit);
+    wal::flush(log_counter(wal::Op::kOidAlloc, limit));   // or a crash could leave files whose numbers are given again
     s.oid_limit.store(static_cast<uint32_t>(limit));
   }
   s.next_oid.store(oid + 1);
