@@ -28,15 +28,22 @@ struct ScanKey {
 // Range scan. Entries of one leaf page are copied out per step: nothing is pinned between calls. Safe against concurrent splits (restarts from the last key).
 class Scan {
  public:
-  Scan(const IndexDesc& index, std::span<const ScanKey> keys, bool backward);
+  // table: needed only when the values of INCLUDE columns are wanted. Key values are copied.
+  Scan(const IndexDesc& index, std::span<const ScanKey> keys, bool backward, const RelationDesc* table = nullptr);
   ~Scan();
-  // Up to max tids in index order; 0 at the end. If key_out is given, the key columns' values as vectors too (index-only scans), in `arena`.
+  Scan(const Scan&) = delete;
+  Scan& operator=(const Scan&) = delete;
+  // Up to max tids in index order (of one page: fewer than max doesn't mean the end); 0 at the end. If key_out is given, the values of the key (and,
+  // with `table`, INCLUDE) columns as vectors too (index-only scans), by-reference ones in `arena`.
   uint32_t next(Tid* tids, uint32_t max, Vector* key_out, Arena* arena);
   void rescan(std::span<const ScanKey> keys);
   // Tells that the heap found the entry of this tid dead to everyone: it may be removed when the page is full.
   void kill(Tid tid);
- private:
+  // Is the page that the last batch came from as it was? An index-only scan asks after it found heap::all_visible: if not, vacuum may have removed these entries
+  // and their rows meanwhile, and the rows must be fetched after all.
+  bool unchanged() const;
   struct Impl;
+ private:
   Impl* impl_;
 };
 
