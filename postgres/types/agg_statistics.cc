@@ -122,7 +122,7 @@ struct FloatSpread {
   }
 };
 
-enum class Regr { kCount, kSxx, kSyy, kSxy, kAvgX, kAvgY, kR2, kSlope, kIntercept, kCovarPop, kCovarSamp, kCorr };
+enum class Regr { kSxx, kSyy, kSxy, kAvgX, kAvgY, kR2, kSlope, kIntercept, kCovarPop, kCovarSamp, kCorr };
 
 // Arguments are (y, x).
 template <Regr What>
@@ -161,13 +161,8 @@ struct Regression {
   }
   bool finalize(FnContext&, Datum* out) const {
     double v = 0;
-    if constexpr (What == Regr::kCount) {
-      *out = from_int(static_cast<int64_t>(n));
-      return true;
-    }
     if (n < (What == Regr::kCovarSamp ? 2 : 1)) return false;
     switch (What) {
-      case Regr::kCount: break;
       case Regr::kSxx: v = sxx; break;
       case Regr::kSyy: v = syy; break;
       case Regr::kSxy: v = sxy; break;
@@ -211,6 +206,18 @@ struct Regression {
   }
 };
 
+struct RegrCount {
+  int64_t n;
+  static void update(FnContext&, void* const* states, const Vector* args, int, Rows rows) {
+    for_each_input<RegrCount>(states, args, 2, rows, [](RegrCount& s, uint32_t) { s.n++; });
+  }
+  bool finalize(FnContext&, Datum* out) const {
+    *out = from_int(n);
+    return true;
+  }
+  void combine(FnContext&, const RegrCount& o) { n += o.n; }
+};
+
 constexpr auto VP = Spread::kVarPop, VS = Spread::kVarSamp, SP = Spread::kStddevPop, SS = Spread::kStddevSamp;
 constexpr auto kAggregates = sorted_by_oid(std::to_array<AggEntry>({
     entry<IntSpread<VS>>(2148), entry<IntSpread<VS>>(2149), entry<IntSpread<VS>>(2150), entry<FloatSpread<float, VS>>(2151),
@@ -225,7 +232,7 @@ constexpr auto kAggregates = sorted_by_oid(std::to_array<AggEntry>({
     entry<FloatSpread<double, VP>>(2722), entry<NumericSpread<VP>>(2723),
     entry<IntSpread<SP>>(2724), entry<IntSpread<SP>>(2725), entry<IntSpread<SP>>(2726), entry<FloatSpread<float, SP>>(2727),
     entry<FloatSpread<double, SP>>(2728), entry<NumericSpread<SP>>(2729),
-    entry<Regression<Regr::kCount>>(2818), entry<Regression<Regr::kSxx>>(2819), entry<Regression<Regr::kSyy>>(2820), entry<Regression<Regr::kSxy>>(2821),
+    entry<RegrCount>(2818), entry<Regression<Regr::kSxx>>(2819), entry<Regression<Regr::kSyy>>(2820), entry<Regression<Regr::kSxy>>(2821),
     entry<Regression<Regr::kAvgX>>(2822), entry<Regression<Regr::kAvgY>>(2823), entry<Regression<Regr::kR2>>(2824), entry<Regression<Regr::kSlope>>(2825),
     entry<Regression<Regr::kIntercept>>(2826), entry<Regression<Regr::kCovarPop>>(2827), entry<Regression<Regr::kCovarSamp>>(2828),
     entry<Regression<Regr::kCorr>>(2829),

@@ -51,7 +51,7 @@ Datum make_numeric(Arena& arena, int128 coefficient, int dscale);   // REQUIRES:
 Datum make_numeric_special(Arena& arena, NumericKind kind);
 inline Datum numeric_from_int8(Arena& arena, int64_t v) { return make_numeric(arena, v, 0); }
 
-// Multiplies by 10^n (0 <= n); false on overflow of 2^127.
+// Multiplies by 10^n (0 <= n); false on overflow of 2^127 (*v is then undefined).
 inline bool scale_up(int128* v, int n) {
   if (*v == 0) return true;
   return n < kPow10Count && !__builtin_mul_overflow(*v, pow10_128(n), v);

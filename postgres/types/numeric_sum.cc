@@ -1,7 +1,5 @@
 #include "postgres/types/numeric_sum.h"
 
-#include <algorithm>
-
 namespace postern {
 
 Datum numeric_from_words(Arena& arena, const uint64_t* words, int n) {
@@ -25,19 +23,17 @@ void NumericSum::add_slowly(Arena& arena, SmallNumeric v) {
     sum.set(scaled);
     dscale = v.dscale;
   }
-  int128 r;
-  int from = v.dscale;
-  if (scale_up(&v.coefficient, dscale - from) && !__builtin_add_overflow(sum.value(), v.coefficient, &r)) {
+  int128 scaled = v.coefficient, r;
+  if (scale_up(&scaled, dscale - v.dscale) && !__builtin_add_overflow(sum.value(), scaled, &r)) {
     sum.set(r);
     return;
   }
   Arena scratch;
-  add_large(arena, make_numeric(scratch, v.coefficient, from));
+  add_large(arena, make_numeric(scratch, v.coefficient, v.dscale));
 }
 
 void NumericSum::add_large(Arena& arena, Datum d) {
   Arena scratch;
-  dscale = std::max(dscale, 0);
   Datum next = large ? numeric_add(scratch, from_bytes(large), d) : d;
   std::string_view bytes = as_view(next);
   if (bytes.size() > large_capacity) {
