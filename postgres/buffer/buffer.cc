@@ -152,7 +152,15 @@ void attach_hooks() {
   region::register_area(g_descriptor_area);
   region::register_area(g_pages_area);
   if (!std::exchange(done, true)) region::on_slot_death(repair_after, true);
+  region::on_critical_death(region::CriticalKind::kBufferMapping, rebuild_chains);
 }
+uint32_t buffer_of_latch(const region::Latch& l) {
+  auto* p = reinterpret_cast<const uint8_t*>(&l);
+  auto* first = reinterpret_cast<const uint8_t*>(g_descriptors);
+  if (p < first || p >= first + sizeof(Descriptor) * g_count) return 0;
+  return static_cast<uint32_t>(static_cast<size_t>(p - first) / sizeof(Descriptor)) + 1;
+}
+PageId page_in_buffer(uint32_t b) { return id_of(tag_at(descriptor(b))); }
 void set_wal_flush(void (*flush)(Lsn)) { g_flush_wal = flush; }
 uint32_t buffer_count() { return g_count; }
 Stats& my_stats() { return g_stats; }

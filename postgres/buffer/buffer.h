@@ -36,6 +36,8 @@ struct alignas(64) Descriptor {
 inline Descriptor* g_descriptors = nullptr;
 inline uint8_t* g_pages = nullptr;
 uint32_t buffer_count();
+uint32_t buffer_of_latch(const region::Latch& l);  // the buffer (from 1) whose content latch it is; 0 if none
+PageId page_in_buffer(uint32_t b);                 // REQUIRES: pinned, or latched by a process that died
 
 // kScan: a sequential reader of a big relation, which reuses a small ring of buffers so that it doesn't wash the pool.
 enum class Access : uint8_t { kNormal, kScan };

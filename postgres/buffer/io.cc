@@ -33,6 +33,12 @@ void write_latched(uint32_t b, const PageId& id) {
     if (g_flush_wal) g_flush_wal(Lsn(h->lsn));
     h->checksum = page_checksum(g_copy);
     storage::write(id, g_copy);
+  } catch (const SqlError& e) {
+    // The file is gone: it was dropped by a process that died before it had forgotten its pages. Nothing else removes files.
+    bool dropped = e.sqlstate == sqlstate::kUndefinedFile;
+    end_io(b, dropped ? 0 : kDirty, 0);
+    if (dropped) return;
+    throw;
   } catch (...) {
     end_io(b, kDirty, 0);
     throw;

@@ -47,7 +47,7 @@ bool take_out(uint32_t b, const Tag& tag, uint32_t max_usage, bool dirty_too, ui
     d.state.fetch_and(~kEvicting);
     return false;
   }
-  region::CriticalSection critical;
+  region::CriticalSection critical(region::CriticalKind::kBufferMapping);
   unlink(b, hash);
   d.state.store(final_state, std::memory_order_release);
   return true;
@@ -91,7 +91,7 @@ PageRef insert_claimed(uint32_t b, const Tag& tag, uint32_t hash, bool* mine) {
   }
   *mine = true;
   uint8_t pin = add_pin(b);
-  region::CriticalSection critical;
+  region::CriticalSection critical(region::CriticalKind::kBufferMapping);
   Descriptor& d = descriptor(b);
   d.tag_file.store(tag.file, std::memory_order_relaxed);
   d.tag_page.store(tag.page, std::memory_order_relaxed);
@@ -115,6 +115,25 @@ bool discard(uint32_t b, const Tag& tag) {
     if (attempt > 5000) region::reap_dead_slots();
     region::throw_if_poisoned();
   }
+}
+
+// A process died while it changed chains: they are made anew from the tags. An insertion counts from the moment its state says kTagged, a removal from the moment it doesn't.
+bool rebuild_chains(SlotNo dead) {
+  region::each_exclusive_latch(dead, [](region::Latch& l) {
+    if (&l < g_control->partitions || &l >= g_control->partitions + kPartitions) return;
+    auto partition = static_cast<uint32_t>(&l - g_control->partitions);
+    for (uint32_t h = partition; h <= g_head_mask; h += kPartitions) g_heads[h].store(0);
+    for (uint32_t b = 1; b <= g_count; ++b) {
+      Descriptor& d = descriptor(b);
+      if (!(d.state.load() & kTagged)) continue;
+      uint32_t hash = hash_of(tag_at(d));
+      if (hash % kPartitions != partition) continue;
+      std::atomic<uint32_t>& head = g_heads[hash & g_head_mask];
+      d.next.store(head.load());
+      head.store(b);
+    }
+  });
+  return true;
 }
 
 void unclaim(uint32_t b) { descriptor(b).state.store(0, std::memory_order_release); }

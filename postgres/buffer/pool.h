@@ -12,7 +12,7 @@
 // 2. kEvicting is set before the pins of all slots are read; a reader stores its pin before it reads the state: one of the two sees the other.
 // 3. While kIo is set nobody evicts. kIo with kValid is a write, without it a read. Who dies in a write leaves a page that becomes dirty again, who dies in a read one that the
 //    next reader reads.
-// 4. Chains change under the exclusive partition latch in a critical section; they are read without any latch, so a walk may miss (then the slow path looks again
+// 4. Chains change under the exclusive partition latch in a critical section (repaired by rebuild_chains); they are read without any latch, so a walk may miss (then the slow path looks again
 //    under the latch) but never returns a wrong buffer, because the tag is checked after the pin.
 #pragma once
 #include "postgres/buffer/buffer.h"
@@ -80,6 +80,7 @@ bool evict(uint32_t b, uint32_t max_usage);        // clean, unpinned buffer →
 bool discard(uint32_t b, const Tag& tag);          // drops its page without writing; → free. false: it holds another page now
 uint32_t claim_victim(Access access);              // → kClaimed; writes a dirty page if it must. 53000 when everything is pinned
 void unclaim(uint32_t b);
+bool rebuild_chains(SlotNo dead);
 
 // I/O (io.cc).
 bool begin_io(uint32_t b, uint32_t need, uint32_t forbid);  // sets kIo if (state & need) == need and none of forbid; never waits

@@ -212,6 +212,7 @@ void find_areas() {
 
 void reset_slot(ProcSlot& s) {
   s.in_critical.store(0);
+  s.critical_kinds.store(0);
   s.wake.store(0);
   s.xid.store(0);
   s.snapshot_xmin.store(0);

@@ -162,7 +162,6 @@ void latch_acquire(Latch& l, LatchMode mode, LatchRank rank) {
   int i = find_free_record();
   record(i, l, mode == LatchMode::kExclusive ? kAcquiringExclusive : kAcquiringShared);
   if (!try_word(l, mode, false)) [[unlikely]] {
-    POSTERN_DCHECK(g_self.critical == 0);
     try {
       wait_for_word(l, i, mode);
     } catch (...) {
@@ -206,6 +205,16 @@ bool latch_held(const Latch& l) {
   return false;
 }
 int latches_held() { return g_self.latch_count; }
+
+void each_exclusive_latch(SlotNo n, const std::function<void(Latch&)>& fn) {
+  for (auto& h : slot(n).latches) {
+    uint64_t v = h.offset_and_state.load(std::memory_order_acquire);
+    if (!v) continue;
+    Latch& l = *at_offset<Latch>(v >> 3);
+    uint32_t w = l.word.load();
+    if ((w & kExclusiveBit) && (w & 0xFFFF) == raw(n)) fn(l);
+  }
+}
 
 void release_latches_of_dead(SlotNo n) {
   for (auto& h : slot(n).latches) {

@@ -11,7 +11,7 @@
 // free slot is claimed (none: throws 53300). Region generation in the shm name so that a stale mapping is never attached again.
 //
 // Death of a process (slot byte free but slot state != kFree): reap_dead_slots() under byte 1. If the slot says in_critical > 0
-// the region is poisoned: every process that meets it (check_poisoned(), latch waits, statement start) ends with 57P02, idle ones are woken by
+// and what it did can't be repaired, the region is poisoned: every process that meets it (check_poisoned(), latch waits, statement start) ends with 57P02, idle ones are woken by
 // SIGTERM sent to the pids of live slots; the next to attach recovers. Otherwise: release its latches (recorded in the slot), its heavy
 // locks, mark its transaction aborted (through hooks that the upper layers register), wake waiters, free the slot.
 #pragma once
@@ -60,7 +60,8 @@ enum class SlotState : uint32_t { kFree, kStarting, kIdle, kActive, kIdleInTrans
 struct alignas(128) ProcSlot {
   std::atomic<SlotState> state;
   std::atomic<int32_t> pid;
-  std::atomic<uint32_t> in_critical;       // >0: shared structures are being changed; death here poisons the region
+  std::atomic<uint32_t> in_critical;       // >0: shared structures are being changed; death here is repaired by the kinds' hooks, or poisons the region
+  std::atomic<uint32_t> critical_kinds;    // bits of the CriticalKinds entered since in_critical was 0
   std::atomic<uint32_t> wake;              // futex for this process: lock waits, group commit
   std::atomic<uint64_t> xid;               // running top-level transaction id, 0 none
   std::atomic<uint64_t> snapshot_xmin;     // oldest xid its snapshots may need; 0 none; 1 = being computed
@@ -123,10 +124,19 @@ inline void* area(const Area& a) { return g_base + a.offset; }
 inline uint64_t offset_of(const void* p) { return static_cast<uint64_t>(static_cast<const uint8_t*>(p) - g_base); }
 template <class T> T* at_offset(uint64_t off) { return reinterpret_cast<T*>(g_base + off); }
 
-// Critical sections nest. Nothing inside may throw, allocate or wait.
-void enter_critical();
+// Critical sections nest. Nothing inside may throw, allocate or wait. Death inside poisons the region, unless every kind entered has a repair hook and it succeeds.
+enum class CriticalKind : uint32_t { kOpaque = 1, kBufferMapping = 2, kWalInsert = 4 };
+void enter_critical(CriticalKind kind = CriticalKind::kOpaque);
 void leave_critical();
-struct CriticalSection { CriticalSection() { enter_critical(); } ~CriticalSection() { leave_critical(); } };
+struct CriticalSection {
+  explicit CriticalSection(CriticalKind kind = CriticalKind::kOpaque) { enter_critical(kind); }
+  ~CriticalSection() { leave_critical(); }
+  CriticalSection(const CriticalSection&) = delete;
+  CriticalSection& operator=(const CriticalSection&) = delete;
+};
+// Runs while the dead slot's latches are still held, takes none; may run again if the reaper dies. False: can't be proved, poison.
+void on_critical_death(CriticalKind kind, bool (*repair)(SlotNo));
+void each_exclusive_latch(SlotNo n, const std::function<void(Latch&)>& fn);  // that the slot holds
 
 // Finds dead slots and cleans up after them; returns how many. Cheap when nobody died. Called by waiters on timeout, by the maintenance
 // worker on SIGUSR1 from the postmaster (a child ended abnormally) and every second, and by attach.
@@ -140,7 +150,7 @@ void poison(const char* why);
 bool poisoned();
 const char* poison_reason();
 struct Counters {                // in the region header, for views
-  std::atomic<uint64_t> slots_reaped, latches_repaired;
+  std::atomic<uint64_t> slots_reaped, latches_repaired, critical_repaired, pages_rebuilt;
 };
 Counters& counters();
 void throw_if_poisoned();        // 57P02

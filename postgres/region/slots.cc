@@ -21,7 +21,36 @@ std::vector<DeathHook>& hooks() {
 }
 bool g_reaping = false;
 
+struct Repair {
+  CriticalKind kind;
+  bool (*fn)(SlotNo);
+};
+std::vector<Repair>& repairs() {
+  static std::vector<Repair> r;
+  return r;
+}
+
+bool repair_critical(SlotNo n) {
+  ProcSlot& s = slot(n);
+  uint32_t kinds = s.critical_kinds.load();
+  for (auto& r : repairs()) {
+    if (!(kinds & static_cast<uint32_t>(r.kind))) continue;
+    if (!r.fn(n)) return false;
+    kinds &= ~static_cast<uint32_t>(r.kind);
+  }
+  if (kinds) return false;
+  s.in_critical.store(0);
+  counters().critical_repaired.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
 }  // namespace
+
+void on_critical_death(CriticalKind kind, bool (*repair)(SlotNo)) {
+  for (auto& r : repairs())
+    if (r.kind == kind) return;
+  repairs().push_back({kind, repair});
+}
 
 SlotNo my_slot_no() { return g_self.slot_no; }
 ProcSlot& my_slot() { return *g_self.slot; }
@@ -34,7 +63,9 @@ bool slot_alive(SlotNo n) {
   return os::range_locked_by_other(g_self.lock_fd.get(), kFirstSlotByte + raw(n), 1);
 }
 
-void enter_critical() {
+void enter_critical(CriticalKind kind) {
+  uint32_t bit = static_cast<uint32_t>(kind), kinds = g_self.slot->critical_kinds.load(std::memory_order_relaxed);
+  g_self.slot->critical_kinds.store(g_self.critical == 0 ? bit : kinds | bit, std::memory_order_release);
   g_self.slot->in_critical.store(++g_self.critical, std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);  // stores are seen in order on x86
 }
@@ -61,7 +92,7 @@ int reap_holding_reap_byte(bool full) {
       if (s.state.load(std::memory_order_acquire) == SlotState::kFree || slot_alive(n)) continue;
       if (!locked && !(locked = os::lock_byte(fd, kReapByte, false))) break;  // somebody else is at it
       if (s.state.load(std::memory_order_acquire) == SlotState::kFree || slot_alive(n)) continue;
-      if (s.in_critical.load() > 0) {
+      if (s.in_critical.load() > 0 && !repair_critical(n)) {
         poison("a process died inside a critical section");
         break;
       }
@@ -88,7 +119,12 @@ int reap_holding_reap_byte(bool full) {
   return reaped;
 }
 
-int reap_dead_slots() { return reap_holding_reap_byte(g_self.latch_count == 0 && g_self.critical == 0); }
+int reap_dead_slots() {
+  bool only_lowest = true;  // a checkpointer may run the hooks: they take latches of higher ranks only
+  for (auto& h : g_self.latches)
+    if (h.latch && h.rank != LatchRank::kCheckpoint) only_lowest = false;
+  return reap_holding_reap_byte(only_lowest && g_self.critical == 0);
+}
 
 void poison(const char* why) {
   RegionHeader& h = *g_self.header;

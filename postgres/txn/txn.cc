@@ -120,8 +120,7 @@ void log_and_publish(Xid top) {
   slot.committing.fetch_add(1);
   Lsn lsn{};
   try {
-    lsn = rec.append();   // death between here and the store: a reaper can't tell what happened, so it poisons the region
-    slot.commit_lsn.store(raw(lsn));
+    lsn = rec.append(&slot.commit_lsn);   // a record without its lsn in the slot would be a commit that a reaper takes for an abort
   } catch (...) {
     slot.committing.fetch_add(1);
     throw;

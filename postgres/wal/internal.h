@@ -41,6 +41,8 @@ void forget_segment_fd();
 
 void release_write_latch();                         // and wakes whoever waits in flush()
 
+bool repair_after_death(SlotNo dead);               // repair.cc
+
 RedoFn redo_of(uint8_t op);
 const std::vector<ReplayFn>& replays_of(uint8_t op);
 void save_state(SavedState& s);

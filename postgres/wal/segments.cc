@@ -11,6 +11,7 @@
 #include "common/os/file.h"
 #include "postgres/storage/file.h"
 #include "postgres/wal/internal.h"
+#include "postgres/wal/reader.h"
 
 namespace postern::wal {
 
@@ -24,11 +25,6 @@ uint64_t g_fd_segment = 0;
 uint64_t g_min_wal_bytes = 80ull << 20;
 alignas(4096) const uint8_t kZeros[64 << 10] = {};
 
-std::string name_of(uint64_t segment) {
-  char buf[17];
-  std::snprintf(buf, sizeof buf, "%016llX", static_cast<unsigned long long>(segment));
-  return buf;
-}
 
 bool parse_name(const std::string& name, uint64_t& segment) {
   if (name.size() != 16 || name.find_first_not_of("0123456789ABCDEF") != std::string::npos) return false;
@@ -40,14 +36,19 @@ std::string wal_dir() { return storage::absolute("wal"); }
 
 [[noreturn]] void failed(const char* verb, uint64_t segment, bool fatal) {
   int err = errno;
-  std::string what = cat("could not ", verb, " file \"wal/", name_of(segment), "\"");
+  std::string what = cat("could not ", verb, " file \"wal/", segment_name(segment), "\"");
   if (fatal) region::poison(what.c_str());
   os::throw_errno(err, what);
 }
 
 }  // namespace
 
-std::string segment_path(uint64_t segment) { return cat(wal_dir(), "/", name_of(segment)); }
+std::string segment_name(uint64_t segment) {
+  char buf[17];
+  std::snprintf(buf, sizeof buf, "%016llX", static_cast<unsigned long long>(segment));
+  return buf;
+}
+std::string segment_path(uint64_t segment) { return cat(wal_dir(), "/", segment_name(segment)); }
 
 int segment_fd(uint64_t segment, bool create) {
   if (g_fd && g_fd_segment == segment) return g_fd.get();

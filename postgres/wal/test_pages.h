@@ -21,9 +21,15 @@ struct TestChange {
   uint64_t value;
 };
 
+inline bool g_die_in_redo = false;  // in a child: the redo function kills its process half way
+
 inline void redo_test_change(std::string_view data, Xid, RedoPages& pages) {
   TestChange c;
   std::memcpy(&c, data.data(), sizeof c);
+  if (g_die_in_redo) {
+    std::memcpy(pages.page[0] + 40 + 8 * c.slot, "torn", 4);
+    ::kill(::getpid(), SIGKILL);
+  }
   for (int i = 0; i < pages.count; ++i)
     if (pages.page[i]) std::memcpy(pages.page[i] + 40 + 8 * c.slot, &c.value, 8);
 }

@@ -88,6 +88,7 @@ void attach_hooks() {
   region::register_area(g_ring_area);
   buffer::set_wal_flush(flush);
   register_file_replay();
+  region::on_critical_death(region::CriticalKind::kWalInsert, repair_after_death);
   register_redo(Op::kFullPage, [](std::string_view, Xid, RedoPages&) {});
 }
 
@@ -153,7 +154,7 @@ void Record::build(Lsn redo) {
   h->pages = static_cast<uint8_t>(n_pages_);
 }
 
-Lsn Record::insert(bool stay_critical) {
+Lsn Record::insert(bool stay_critical, std::atomic<uint64_t>* published) {
   POSTERN_DCHECK(!region::latch_held(g_wal->insert));
   uint64_t redo = g_wal->redo_point.load(std::memory_order_acquire);
   build(Lsn(redo));
@@ -166,15 +167,16 @@ Lsn Record::insert(bool stay_critical) {
     uint64_t start = g_wal->insert_lsn.load(std::memory_order_relaxed), end = start + h->total_bytes;
     bool room = end <= g_wal->allocated_lsn.load(std::memory_order_relaxed) && end <= g_wal->written_lsn.load(std::memory_order_acquire) + g_ring_bytes;
     if (now == redo && room) {
-      region::enter_critical();
+      region::enter_critical(published ? region::CriticalKind::kOpaque : region::CriticalKind::kWalInsert);
       h->prev = g_wal->last_start.load(std::memory_order_relaxed);
       h->epoch = g_wal->epoch;
       h->crc = record_crc_from_body(g_record.data(), start, body);
       copy_into_ring(start, g_record.data(), h->total_bytes);
-      g_wal->last_start.store(start, std::memory_order_relaxed);
+      g_wal->insert_lsn.store(end, std::memory_order_release);
+      g_wal->last_start.store(start, std::memory_order_release);  // in this order: see repair.cc
+      if (published) published->store(end, std::memory_order_release);
       g_wal->records.store(g_wal->records.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       g_wal->bytes.store(g_wal->bytes.load(std::memory_order_relaxed) + h->total_bytes, std::memory_order_relaxed);
-      g_wal->insert_lsn.store(end, std::memory_order_release);
       region::latch_release(g_wal->insert);
       if (!stay_critical) region::leave_critical();
       return Lsn(end);
@@ -190,23 +192,28 @@ Lsn Record::insert(bool stay_critical) {
   }
 }
 
-Lsn Record::append() {
+Lsn Record::append(std::atomic<uint64_t>* published) {
   POSTERN_CHECK(n_pages_ == 0);
-  return insert(false);
+  return insert(false, published);
+}
+
+// noexcept from here on: a redo function that throws leaves a half-changed page, which only our death gets repaired.
+static void run_redo(RedoFn redo, const std::vector<uint8_t>& data, Xid xid, RedoPages& pages) noexcept {
+  redo({reinterpret_cast<const char*>(data.data()), data.size()}, xid, pages);
 }
 
 Lsn Record::apply() {
   RedoFn redo = g_redo[static_cast<int>(op_)];
   POSTERN_CHECK(n_pages_ > 0 && redo);
   for (int i = 0; i < n_pages_; ++i) pages_[i]->mark_dirty();
-  Lsn end = insert(true);
+  Lsn end = insert(true, nullptr);
   RedoPages pages{};
   pages.count = n_pages_;
   for (int i = 0; i < n_pages_; ++i) {
     pages.page[i] = pages_[i]->data();
     if (image_[i] == Image::kNew) std::memset(pages.page[i], 0, kPageBytes);
   }
-  redo({reinterpret_cast<const char*>(data_.data()), data_.size()}, xid_, pages);
+  run_redo(redo, data_, xid_, pages);
   for (int i = 0; i < n_pages_; ++i) pages_[i]->header()->lsn = raw(end);
   region::leave_critical();
   return end;

@@ -11,6 +11,7 @@
 //
 // A redo function gets the record's data and its pages (already positioned on the right contents) and must not read anything else.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -57,12 +58,13 @@ class Record {
   template <class T> void put(const T& v) { put(&v, sizeof v); }
   void put(std::string_view s) { put(s.data(), s.size()); }
   Lsn apply();                              // see above; returns the end LSN. Throws only before anything changed (53100 …).
-  Lsn append();                             // no pages: just the record
+  // No pages: just the record. published (in shared memory) gets the end LSN in the same critical section: when the process dies, it is set iff the record exists.
+  Lsn append(std::atomic<uint64_t>* published = nullptr);
  private:
   enum class Image : uint8_t { kWhenNeeded, kNew, kAlways };
   void add_page(buffer::PageRef& ref, Image image);
   void build(Lsn redo_point);               // the complete record but prev and crc, in the process's buffer
-  Lsn insert(bool stay_critical);
+  Lsn insert(bool stay_critical, std::atomic<uint64_t>* published);
   Op op_;
   Xid xid_;
   int n_pages_ = 0;
