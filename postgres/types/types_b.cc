@@ -2,6 +2,7 @@
 #include "common/base/error.h"
 #include "postgres/types/array.h"
 #include "postgres/types/builtin_tables.h"
+#include "postgres/types/datetime.h"
 #include "postgres/types/misc_types.h"
 #include "postgres/types/record.h"
 #include "postgres/types/string_fn.h"
@@ -11,6 +12,7 @@ namespace postern {
 namespace {
 using namespace string_types;
 using namespace misc_types;
+using namespace datetime_types;
 
 template <uint32_t Elem>
 Datum array_in_of(FnContext& cx, std::string_view s, int32_t typmod) { return array_in(cx, s, Oid{Elem}, typmod); }
@@ -66,6 +68,9 @@ Datum record_in(FnContext&, std::string_view, int32_t) {
 #define REG_TYPE(oid_, name_, array_) \
   {Oid{oid_}, name_, 4, true, 'N', false, 'b', Oid{0}, Oid{array_}, 'p', CompareKind::kInt64, reg_in_of<oid_>, reg_out_of<oid_>, misc_types::oid_recv, \
    misc_types::oid_send, misc_types::oid_compare, misc_types::oid_hash, nullptr, nullptr}
+#define TIME_TYPE(oid_, name_, len_, by_value_, cat_, pref_, array_, compare_, io_, typmod_out_, typmod_in_) \
+  {Oid{oid_}, name_, len_, by_value_, cat_, pref_, 'b', Oid{0}, Oid{array_}, 'p', compare_, io_##_in, io_##_out, io_##_recv, io_##_send, io_##_compare, \
+   io_##_hash, typmod_out_, typmod_in_}
 #define PSEUDO_TYPE(oid_, len_, by_value_) \
   {Oid{oid_}, pseudo_name(oid_), len_, by_value_, 'P', false, 'p', Oid{0}, Oid{0}, len_ < 0 ? 'x' : 'p', CompareKind::kNone, pseudo_in<oid_>, \
    pseudo_out<oid_>, pseudo_in<oid_>, pseudo_out<oid_>, nullptr, nullptr, nullptr, nullptr}
@@ -84,6 +89,13 @@ constexpr TypeInfo kTypes[] = {
     STRING_TYPE(1033, "aclitem", 12, false, 'U', 'b', 1034, 'p', text),
     STRING_TYPE(194, "pg_node_tree", -1, false, 'Z', 'b', 0, 'x', text),
     STRING_TYPE(1790, "refcursor", -1, false, 'U', 'b', 2201, 'x', text),
+
+    TIME_TYPE(1082, "date", 4, true, 'D', false, 1182, CompareKind::kInt64, date, nullptr, nullptr),
+    TIME_TYPE(1083, "time", 8, true, 'D', false, 1183, CompareKind::kInt64, time, precision_out, time_typmod_in),
+    TIME_TYPE(1114, "timestamp", 8, true, 'D', false, 1115, CompareKind::kInt64, timestamp, precision_out, timestamp_typmod_in),
+    TIME_TYPE(1184, "timestamptz", 8, true, 'D', true, 1185, CompareKind::kInt64, timestamptz, precision_out, timestamp_typmod_in),
+    TIME_TYPE(1266, "timetz", 12, false, 'D', false, 1270, CompareKind::kOther, timetz, precision_out, time_typmod_in),
+    TIME_TYPE(1186, "interval", 16, false, 'T', true, 1187, CompareKind::kOther, interval, interval_typmod_out, interval_typmod_in),
 
     REG_TYPE(24, "regproc", 1008), REG_TYPE(2202, "regprocedure", 2207), REG_TYPE(2203, "regoper", 2208), REG_TYPE(2204, "regoperator", 2209),
     REG_TYPE(2205, "regclass", 2210), REG_TYPE(2206, "regtype", 2211), REG_TYPE(4096, "regrole", 4097), REG_TYPE(4089, "regnamespace", 4090),
@@ -108,6 +120,9 @@ constexpr TypeInfo kTypes[] = {
     ARRAY_TYPE(2211, 2206, "_regtype", nullptr, nullptr), ARRAY_TYPE(4097, 4096, "_regrole", nullptr, nullptr),
     ARRAY_TYPE(4090, 4089, "_regnamespace", nullptr, nullptr), ARRAY_TYPE(4192, 4191, "_regcollation", nullptr, nullptr),
     ARRAY_TYPE(3735, 3734, "_regconfig", nullptr, nullptr), ARRAY_TYPE(3770, 3769, "_regdictionary", nullptr, nullptr),
+    ARRAY_TYPE(1115, 1114, "_timestamp", precision_out, timestamp_typmod_in), ARRAY_TYPE(1182, 1082, "_date", nullptr, nullptr),
+    ARRAY_TYPE(1183, 1083, "_time", precision_out, time_typmod_in), ARRAY_TYPE(1185, 1184, "_timestamptz", precision_out, timestamp_typmod_in),
+    ARRAY_TYPE(1187, 1186, "_interval", interval_typmod_out, interval_typmod_in), ARRAY_TYPE(1270, 1266, "_timetz", precision_out, time_typmod_in),
     ARRAY_TYPE(2951, 2950, "_uuid", nullptr, nullptr), ARRAY_TYPE(271, 5069, "_xid8", nullptr, nullptr),
 
     {oid::kVoid, "void", 4, true, 'P', false, 'p', Oid{0}, Oid{0}, 'p', CompareKind::kNone, void_in, void_out, void_recv, void_out, nullptr, nullptr,
@@ -124,7 +139,7 @@ constexpr TypeInfo kTypes[] = {
     PSEUDO_TYPE(5078, -1, false), PSEUDO_TYPE(5079, 4, true), PSEUDO_TYPE(5080, -1, false), PSEUDO_TYPE(4538, -1, false),
 };
 
-constexpr const FnTables* kTables[] = {&kStringFunctions, &kRegexFunctions, &kMiscFunctions};
+constexpr const FnTables* kTables[] = {&kStringFunctions, &kRegexFunctions, &kDatetimeFunctions, &kIntervalFunctions, &kMiscFunctions};
 
 }  // namespace
 
