@@ -139,7 +139,8 @@ constexpr TypeInfo kTypes[] = {
     PSEUDO_TYPE(5078, -1, false), PSEUDO_TYPE(5079, 4, true), PSEUDO_TYPE(5080, -1, false), PSEUDO_TYPE(4538, -1, false),
 };
 
-constexpr const FnTables* kTables[] = {&kStringFunctions, &kRegexFunctions, &kDatetimeFunctions, &kIntervalFunctions, &kMiscFunctions};
+constexpr const FnTables* kTables[] = {&kStringFunctions, &kByteaFunctions,    &kRegexFunctions, &kArrayFunctions,
+                                       &kDatetimeFunctions, &kIntervalFunctions, &kMiscFunctions};
 
 }  // namespace
 
