@@ -3,5 +3,5 @@
 #include "postgres/types/fn.h"
 
 namespace postern {
-extern const FnTables kIntFns, kFloatFns, kFloatMathFns, kNumericFns, kBasicAggregates, kStatisticsAggregates, kCollectAggregates, kSeriesFns;
+extern const FnTables kIntFns, kFloatFns, kFloatMathFns, kNumericFns, kBasicAggregates, kStatisticsAggregates, kCollectAggregates, kSeriesFns, kIoFns, kNumberFormatFns;
 }

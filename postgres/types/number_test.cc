@@ -184,6 +184,27 @@ TEST_CASE("generate_series crosses batches and stops at the end of its type") {
   CHECK(error_of([&] { run({1, 2, 0}); }) == "22023 step size cannot equal zero");
 }
 
+TEST_CASE("to_char of numbers") {
+  Batch t;
+  auto format = [&](const char* number, const char* pattern) {
+    auto v = std::vector<Datum>{find_type(oid::kNumeric)->in(t.cx, number, -1)}, f = std::vector<Datum>{make_bytes(t.arena, pattern)};
+    t.call(1772, {{v.data()}, {f.data()}}, {nullptr, 1});
+    return std::string(as_view(t.out[0]));
+  };
+  CHECK(format("1234.5", "9,999.99") == " 1,234.50");
+  CHECK(format("-0.5", "999,999.99") == "       -.50");
+  CHECK(format("0", "FM9.9") == "0.");
+  CHECK(format("148.5", "FM999.990") == "148.500");
+  CHECK(format("12", "S9999") == "  +12");
+  CHECK(format("-12", "99MI") == "12-");
+  CHECK(format("12345", "9,999") == " #,###");
+  CHECK(format("485", "FMRN") == "CDLXXXV");
+  CHECK(format("0.0004859", "9.99EEEE") == " 4.86e-04");
+  CHECK(format("12.3", "99V99") == " 1230");
+  CHECK(format("112", "999th") == " 112th");
+  CHECK(error_of([&] { format("1", "9.9.9"); }) == "42601 multiple decimal points");
+}
+
 TEST_CASE("types: lookup") {
   CHECK(find_type(oid::kInt4)->name == "int4");
   CHECK(find_type_by_name("numeric")->oid == oid::kNumeric);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "common/base/cat.h"
+#include "common/base/endian.h"
 #include "common/base/error.h"
 #include "postgres/types/numeric_big.h"
 #include "postgres/types/scalar_io.h"
@@ -45,6 +46,13 @@ Bytes* begin_encoding(Arena& arena, bool negative, int dscale, size_t magnitude_
   }
   *magnitude = b->data + header;
   return b;
+}
+
+// n little-endian bytes, by two overlapping loads instead of a call of memcpy().
+uint64_t load_up_to_8(const char* p, uint32_t n) {
+  if (n >= 4) return load<uint32_t>(p) | static_cast<uint64_t>(load<uint32_t>(p + n - 4)) << (8 * (n - 4));
+  if (n >= 2) return load<uint16_t>(p) | static_cast<uint64_t>(load<uint16_t>(p + n - 2)) << (8 * (n - 2));
+  return n ? static_cast<uint8_t>(*p) : 0;
 }
 
 size_t bytes_of(uint128 v) {
@@ -159,13 +167,11 @@ bool numeric_small(Datum d, SmallNumeric* out) {
   }
   uint32_t n = b->size - at;
   if (n > 16) return false;
-  uint128 v = 0;
+  uint128 v;
   if (n <= 8) {
-    uint64_t low = 0;
-    std::memcpy(&low, b->data + at, n);
-    v = low;
+    v = load_up_to_8(b->data + at, n);
   } else {
-    std::memcpy(&v, b->data + at, n);
+    v = static_cast<uint128>(load_up_to_8(b->data + at + 8, n - 8)) << 64 | load<uint64_t>(b->data + at);
     if (v >> 127) return false;
   }
   out->coefficient = head & 1 ? -static_cast<int128>(v) : static_cast<int128>(v);
@@ -178,8 +184,10 @@ Datum make_numeric(Arena& arena, int128 coefficient, int dscale) {
   uint128 v = negative ? uint128{0} - static_cast<uint128>(coefficient) : static_cast<uint128>(coefficient);
   size_t n = bytes_of(v);
   char* magnitude;
-  Bytes* b = begin_encoding(arena, negative, dscale, n, &magnitude);
-  std::memcpy(magnitude, &v, n);
+  Bytes* b = begin_encoding(arena, negative, dscale, n <= 8 ? 8 : 16, &magnitude);  // room to store whole words
+  store(magnitude, static_cast<uint64_t>(v));
+  if (n > 8) store(magnitude + 8, static_cast<uint64_t>(v >> 64));
+  b->size = static_cast<uint32_t>(magnitude + n - b->data);
   return from_bytes(b);
 }
 

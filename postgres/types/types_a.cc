@@ -39,7 +39,8 @@ constexpr TypeInfo kTypes[] = {
      numeric_send, numeric_compare_values, numeric_hash_value, numeric_typmod_out, numeric_typmod_in},
 };
 
-constexpr const FnTables* kTables[] = {&kIntFns, &kFloatFns, &kFloatMathFns, &kNumericFns, &kBasicAggregates, &kStatisticsAggregates, &kCollectAggregates, &kSeriesFns};
+constexpr const FnTables* kTables[] = {&kIntFns, &kFloatFns, &kFloatMathFns, &kNumericFns, &kBasicAggregates, &kStatisticsAggregates, &kCollectAggregates, &kSeriesFns, &kIoFns,
+                                        &kNumberFormatFns};
 
 }  // namespace
 
