@@ -243,6 +243,7 @@ void Builder::Impl::check_duplicates(const Datum* values, const uint8_t* nulls, 
       if (live_seen) {
         SqlError e{sqlstate::kUniqueViolation, cat("could not create unique index \"", index.name, "\""),
                    cat("Key ", key_text(table, index, values, nulls), " is duplicated.")};
+        e.schema_name = table.namespace_name;
         e.table_name = table.name;
         e.constraint_name = index.name;
         throw e;

@@ -8,7 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/error.h"
 #include "postgres/access/btree_internal.h"
-#include "postgres/storage/file.h"
+#include "postgres/wal/files.h"
 #include "postgres/wal/wal.h"
 
 namespace postern::btree {
@@ -57,6 +57,7 @@ Conflict find_conflict(const IndexState& st, const RelationDesc& table, const Se
 [[noreturn]] void throw_duplicate(const RelationDesc& table, const IndexDesc& index, const Datum* keys, const uint8_t* nulls) {
   SqlError e{sqlstate::kUniqueViolation, cat("duplicate key value violates unique constraint \"", index.name, "\""),
              cat("Key ", key_text(table, index, keys, nulls), " already exists.")};
+  e.schema_name = table.namespace_name;
   e.table_name = table.name;
   e.constraint_name = index.name;
   throw e;
@@ -75,7 +76,7 @@ bool remove_dead(PageRef& ref) {
 
 // The rightmost leaf, latched, if the key belongs strictly inside it and the entry fits; else nothing.
 PageRef try_rightmost(IndexState& st, const SearchKey& key, uint32_t size) {
-  if (st.rightmost == kNoPage) return {};
+  if (st.rightmost == kNoPage || raw(st.rightmost) >= raw(buffer::page_count(st.file, Fork::kMain))) return {};
   PageRef ref = buffer::pin({st.file, Fork::kMain, st.rightmost});
   if (!ref.try_latch(LatchMode::kExclusive)) return {};
   Page p = page_of(ref);
@@ -150,7 +151,7 @@ InsertResult probe_unique(const RelationDesc& table, const IndexDesc& index, con
 
 void create_storage(const IndexDesc& index) {
   txn::created_file(index.file);
-  storage::create(index.file, Fork::kMain);
+  wal::create_relation_fork(index.file, Fork::kMain, txn::current_xid());
   create_empty_tree(index.file);
 }
 

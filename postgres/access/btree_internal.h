@@ -113,6 +113,8 @@ PageRef move_right(IndexState& st, PageRef ref, const SearchKey& key, LatchMode 
 void place_entry(IndexState& st, PageRef ref, int pos, std::string_view entry, Path& path, PageRef* left, PageRef* right);
 // Inserts the downlink of left's right sibling. REQUIRES: left exclusively latched, kIncompleteSplit.
 void finish_split(IndexState& st, PageRef left, Path& path);
+// Tests: the nth split from now throws between its two steps (0: none).
+extern int g_fail_nth_link;
 // The page of level `level` that holds the downlink to child (whose separator is sep), exclusively latched; *pos = its item. Finishes splits it passes.
 PageRef find_parent(IndexState& st, uint32_t level, const SearchKey& sep, PageNo child, Path& path, int* pos);
 // A new or recycled page, exclusively latched.

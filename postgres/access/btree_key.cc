@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/error.h"
 #include "postgres/access/btree_internal.h"
+#include "postgres/types/session_services.h"
 
 namespace postern::btree {
 
@@ -255,6 +256,7 @@ std::string key_text(const RelationDesc& table, const IndexDesc& index, const Da
   Arena arena;
   FnContext cx;
   cx.arena = &arena;
+  cx.services = g_session_services;
   for (size_t i = 0; i < index.keys.size(); i++) {
     if (i) {
       names += ", ";

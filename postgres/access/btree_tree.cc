@@ -20,6 +20,8 @@ PageId page_id(const IndexState& st, PageNo page) { return {st.file, Fork::kMain
 
 }  // namespace
 
+int g_fail_nth_link = 0;
+
 Page page_of(const PageRef& ref) { return Page(ref.data()); }
 
 PageRef read_page(const IndexState& st, PageNo no, LatchMode mode) {
@@ -42,7 +44,7 @@ namespace {
 // The cached root, or a page that once was: leftmost page of its level, so that a descent from it finds everything by moving right.
 PageRef read_root(IndexState& st, uint32_t target, LatchMode target_mode) {
   for (bool reloaded = false;; reloaded = true) {
-    if (st.root == PageNo{0} || st.level < target || reloaded) load_root(st);
+    if (st.root == PageNo{0} || st.level < target || reloaded || raw(st.root) >= raw(buffer::page_count(st.file, Fork::kMain))) load_root(st);
     if (st.level < target) corrupt(st, st.root, "missing level");
     PageRef ref = buffer::read(page_id(st, st.root), st.level == target ? target_mode : LatchMode::kShared);
     Page p = page_of(ref);
@@ -307,6 +309,7 @@ void grow_root(IndexState& st, PageRef left, std::string_view downlink) {
 
 // The second step of a split. Both halves are latched: nobody can split right before its downlink exists.
 void link_right(IndexState& st, PageRef left, PageRef right, Path& path) {
+  if (g_fail_nth_link && --g_fail_nth_link == 0) throw_internal("test: split left incomplete");
   Page p = page_of(left);
   EntryBuffer downlink;
   downlink.size = p.size(0);

@@ -72,6 +72,7 @@ struct RelationDesc {
   Oid oid{0};
   std::string name;
   Oid namespace_oid{0};
+  std::string namespace_name;       // for error fields
   RelFile file;
   char kind = 'r';                  // r table, i index, v view, S sequence, t toast, m matview
   char persistence = 'p';

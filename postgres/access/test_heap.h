@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "postgres/access/btree.h"
 #include "postgres/access/heap.h"
 #include "postgres/region/test_site.h"
 #include "postgres/wal/files.h"
@@ -17,6 +18,7 @@ inline void test_attach(const region::TestSite& site, uint64_t buffers = 8 << 20
     wal::attach_hooks();
     txn::attach_hooks();
     heap::attach_hooks();
+    btree::attach_hooks();
     hooked = true;
   }
   if (region::attach(site.options(buffers)).must_recover) {

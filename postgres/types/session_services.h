@@ -32,4 +32,7 @@ struct SessionServices {
   virtual uint64_t random64() = 0;                       // setseed()/random() state
 };
 
+// The session of this process, for code that makes values into text far below it (details of unique violations). Set by session; null in tests and workers.
+inline SessionServices* g_session_services = nullptr;
+
 }  // namespace postern
