@@ -74,7 +74,7 @@ void wait_io(uint32_t b) {
       if (!d.state.compare_exchange_weak(s, s | kWaiters)) continue;
       s |= kWaiters;
     }
-    if (!os::futex_wait(d.state, s, 500)) region::reap_dead_slots();
+    if (!os::futex_wait(d.state, s, 50) && !region::slot_alive(SlotNo(static_cast<uint16_t>(s & kOwnerMask)))) region::reap_dead_slots();
     region::throw_if_poisoned();
   }
 }

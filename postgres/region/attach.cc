@@ -247,14 +247,24 @@ bool claim_one(int i, bool is_worker) {
   return true;
 }
 
+bool claim_below(int limit) {
+  for (int i = 0; i < limit; ++i)
+    if (claim_one(i, g_self.options.is_worker)) return true;
+  return false;
+}
+
+// The last slots are for workers, and for us to bury the dead from when all others are taken. REQUIRES: areas found.
 void claim_slot() {
-  bool worker = g_self.options.is_worker;
-  int limit = slot_count() - (worker ? 0 : kReservedSlots);
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    for (int i = 0; i < limit; ++i)
-      if (claim_one(i, worker)) return;
-    reap_holding_reap_byte(false);  // needs no slot; frees nothing, but tells a poisoned region apart
-    if (poisoned()) break;
+  int limit = slot_count() - (g_self.options.is_worker ? 0 : kReservedSlots);
+  if (claim_below(limit)) return;
+  if (claim_below(slot_count())) {
+    reap_dead_slots();
+    throw_if_poisoned();
+    g_self.slot->state.store(SlotState::kFree);
+    os::unlock_byte(g_self.lock_fd.get(), kFirstSlotByte + raw(g_self.slot_no));
+    g_self.slot = nullptr;
+    g_self.slot_no = kInvalidSlotNo;
+    if (claim_below(limit)) return;
   }
   throw SqlError(sqlstate::kTooManyConnections, "sorry, too many clients already").fatal();
 }
@@ -289,8 +299,8 @@ AttachResult attach(const AttachOptions& o) {
     bool others = any_slot_held();
     if (others && map_existing(path)) {
       g_self.shm_path = path;
-      claim_slot();
       find_areas();
+      claim_slot();
       os::unlock_byte(g_self.lock_fd.get(), kAttachByte);
       return {false};
     }
@@ -299,8 +309,8 @@ AttachResult attach(const AttachOptions& o) {
     g_self.creating = true;
     g_self.shm_path = cat(o.shm_dir, "/", prefix, generation + 1);
     create_segment(o, g_self.shm_path, generation + 1);
-    claim_slot();
     find_areas();
+    claim_slot();
     return {true};
   } catch (...) {
     undo_failed_attach();

@@ -10,6 +10,7 @@
 //
 // Sleepers set bit 30; who makes the latch free clears it and wakes all. Readers don't pass sleepers while other readers hold the latch, so writers don't starve;
 // except who holds it shared already.
+#include <algorithm>
 #include <climits>
 
 #include "common/base/check.h"
@@ -22,7 +23,7 @@ namespace {
 
 constexpr uint32_t kExclusiveBit = 1u << 31, kWaitersBit = 1u << 30, kClosedBit = 1u << 29, kCountMask = (1u << 20) - 1;
 constexpr int kSpins = 60;
-constexpr int kWaitMs = 500;
+constexpr int kFirstWaitMs = 10, kMaxWaitMs = 320;  // doubling
 
 enum RecordState : uint64_t { kAcquiringShared = 1, kAcquiringExclusive = 2, kHeldShared = 3, kHeldExclusive = 4, kReleasing = 5 };
 
@@ -71,7 +72,7 @@ void check_rank(LatchRank rank) {
 }
 
 // Sleeps until the word may have changed. The record is erased meanwhile: a sleeper holds nothing.
-void sleep_on(Latch& l, int i, LatchMode mode, bool barge) {
+void sleep_on(Latch& l, int i, LatchMode mode, bool barge, int& wait_ms) {
   uint32_t w = l.word.load(std::memory_order_relaxed);
   bool available = mode == LatchMode::kExclusive ? free_for_exclusive(w) : free_for_shared(w, barge);
   if (available) return;
@@ -80,13 +81,17 @@ void sleep_on(Latch& l, int i, LatchMode mode, bool barge) {
     w |= kWaitersBit;
   }
   erase_record(i);
-  if (!os::futex_wait(l.word, w, kWaitMs)) reap_dead_slots();
+  if (!os::futex_wait(l.word, w, wait_ms)) {
+    wait_ms = std::min(wait_ms * 2, kMaxWaitMs);
+    reap_if_holder_died(l);
+  }
   throw_if_poisoned();
   record(i, l, mode == LatchMode::kExclusive ? kAcquiringExclusive : kAcquiringShared);
 }
 
 void wait_for_word(Latch& l, int i, LatchMode mode) {
   bool barge = false;
+  int wait_ms = kFirstWaitMs;
   for (int k = 0; k < kMaxLatches; ++k)
     if (g_self.latches[k].latch == &l) {
       POSTERN_CHECK(mode == LatchMode::kShared && g_self.latches[k].mode == LatchMode::kShared);  // else: waiting for ourselves
@@ -97,7 +102,7 @@ void wait_for_word(Latch& l, int i, LatchMode mode) {
       if (try_word(l, mode, barge)) return;
       __builtin_ia32_pause();
     }
-    sleep_on(l, i, mode, barge);
+    sleep_on(l, i, mode, barge, wait_ms);
     if (try_word(l, mode, barge)) return;
   }
 }
@@ -197,6 +202,12 @@ void latch_release(Latch& l) {
     return;
   }
   POSTERN_CHECK(!"latch is not held");
+}
+
+void reap_if_holder_died(const Latch& l) {
+  uint32_t w = l.word.load();
+  if ((w & kExclusiveBit) && slot_alive(SlotNo(static_cast<uint16_t>(w & 0xFFFF)))) return;
+  if (w & (kExclusiveBit | kCountMask | kClosedBit)) reap_dead_slots();
 }
 
 bool latch_held(const Latch& l) {

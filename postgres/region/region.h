@@ -46,6 +46,7 @@ bool latch_try_acquire(Latch& l, LatchMode mode);    // rank order is not checke
 void latch_release(Latch& l);
 bool latch_held(const Latch& l);                     // by this process
 int latches_held();
+void reap_if_holder_died(const Latch& l);            // for who waits for something that a latch's holder does
 struct LatchGuard {
   LatchGuard(Latch& l, LatchMode mode) : latch(l) { latch_acquire(l, mode); }
   ~LatchGuard() { latch_release(latch); }

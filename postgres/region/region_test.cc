@@ -93,6 +93,26 @@ TEST_CASE("too many processes: 53300, and workers use the reserve") {
   CHECK(second.wait() == 7);
 }
 
+TEST_CASE("slots of the dead are taken over when all others are in use") {
+  TestSite site;
+  AttachOptions o = site.options();
+  o.max_slots = kReservedSlots + 2;
+  auto attach_and_stay = [&](Child& c) {
+    attach(o);
+    if (raw(my_slot_no()) != 1) ::_exit(1);
+    c.say();
+    c.wait_go();
+  };
+  Child first(attach_and_stay), second(attach_and_stay);
+  attach(o);
+  mark_ready();
+  first.go();
+  REQUIRE(first.heard());
+  first.kill();
+  second.go();
+  CHECK(second.heard());
+}
+
 TEST_CASE("a killed holder of latches is found, its latches come free, its slot too") {
   TestSite site;
   for (LatchMode mode : {LatchMode::kExclusive, LatchMode::kShared}) {

@@ -254,7 +254,7 @@ void flush(Lsn lsn) {
     }
     g_wal->flush_waiting.store(1);
     if (raw(flushed_lsn()) >= raw(lsn)) break;
-    if (!os::futex_wait(g_wal->flush_sequence, sequence, 500)) region::reap_dead_slots();
+    if (!os::futex_wait(g_wal->flush_sequence, sequence, 50)) region::reap_if_holder_died(g_wal->write);
   }
 }
 
