@@ -5,6 +5,11 @@
 #include "common/base/cat.h"
 #include "common/base/error.h"
 
+namespace postern::sql {
+enum class ExpressionUse : uint8_t { kOther, kDefault, kCheck, kIndex, kIndexPredicate, kExecute };
+Expr* analyze_expression(const ast::Expr& e, const RelationDesc* relation, Oid target_type, int32_t target_typmod, Arena& arena, ExpressionUse use);
+}  // namespace postern::sql
+
 namespace postern::ddl {
 
 using namespace catalog;
@@ -35,9 +40,9 @@ Bound finish(sql::Expr* e, const RelationDesc* table, std::string text) {
 }  // namespace
 
 Bound bind(UtilityContext& cx, const ast::Expr& e, const RelationDesc* table, Oid type, int32_t typmod, ExprUse use) {
-  sql::ExprUse u = use == ExprUse::kDefault ? sql::ExprUse::kDefault : use == ExprUse::kCheck ? sql::ExprUse::kCheck : use == ExprUse::kIndex ? sql::ExprUse::kIndex
-                   : use == ExprUse::kPredicate ? sql::ExprUse::kPredicate : sql::ExprUse::kOther;
-  return finish(sql::analyze_expression(e, cx.query_text, table, type, typmod, u, *cx.arena), table, {});
+  sql::ExpressionUse u = use == ExprUse::kDefault ? sql::ExpressionUse::kDefault : use == ExprUse::kCheck ? sql::ExpressionUse::kCheck : use == ExprUse::kIndex ? sql::ExpressionUse::kIndex
+                   : use == ExprUse::kPredicate ? sql::ExpressionUse::kIndexPredicate : sql::ExpressionUse::kOther;
+  return finish(sql::analyze_expression(e, table, type, typmod, *cx.arena, u), table, {});
 }
 
 Bound bind_text(UtilityContext& cx, std::string_view sql_text, const RelationDesc* table, Oid type, int32_t typmod) {

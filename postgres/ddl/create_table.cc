@@ -83,8 +83,8 @@ void make_column_sequence(UtilityContext& cx, const RelationDesc& table, int att
   const ast::DefElem* owned = nullptr;
   std::string name = choose_relation_name(table.name, a.name, "seq", table.namespace_oid);
   Oid ns = table.namespace_oid;
-  std::vector<const ast::DefElem*> rest;
-  for (const ast::DefElem* d : options) {
+  std::vector<ast::DefElem*> rest;
+  for (ast::DefElem* d : options) {
     if (d->name == "sequence_name") {
       QualifiedName q = split_name(d->names);
       name = q.name;

@@ -8,6 +8,9 @@
 #include "postgres/exec/exec.h"
 #include "postgres/sql/analyze/analyze.h"
 
+namespace postern {
+struct FnTables;
+}
 namespace postern::ddl {
 
 struct UtilityContext {
@@ -33,6 +36,9 @@ void bootstrap_site(const BootstrapOptions& options);
 int64_t nextval(Oid sequence);
 int64_t currval(Oid sequence);             // 55000 when not yet called in this session
 int64_t setval(Oid sequence, int64_t value, bool is_called);
+int64_t lastval();
+void discard_sequences();                  // DISCARD SEQUENCES
+extern const FnTables kDdlFns;             // nextval & co, for main to join with the others
 
 // Workers' bodies.
 void vacuum_relation(Oid rel, bool analyze, bool vacuum, bool verbose);

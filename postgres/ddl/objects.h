@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/error.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/catalog/schema.h"
 #include "postgres/catalog/values.h"
