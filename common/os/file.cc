@@ -94,8 +94,16 @@ bool write_at(int fd, const void* from, size_t n, uint64_t offset) {
   return true;
 }
 
-bool sync_file(int fd) { return !fails(Call::kSync, fd) && ::fsync(fd) == 0; }
-bool sync_data(int fd) { return !fails(Call::kSync, fd) && ::fdatasync(fd) == 0; }
+namespace {
+bool g_syncs_deferred = false;
+}
+void defer_syncs(bool on) { g_syncs_deferred = on; }
+bool sync_file(int fd) { return !fails(Call::kSync, fd) && (g_syncs_deferred || ::fsync(fd) == 0); }
+bool sync_data(int fd) { return !fails(Call::kSync, fd) && (g_syncs_deferred || ::fdatasync(fd) == 0); }
+bool sync_filesystem(const char* path) {
+  Fd fd(open_file(path, O_RDONLY | O_DIRECTORY));
+  return fd && !fails(Call::kSync, fd.get()) && ::syncfs(fd.get()) == 0;
+}
 
 bool truncate_file(int fd, uint64_t bytes) {
   if (fails(Call::kTruncate, fd)) return false;

@@ -39,6 +39,9 @@ ssize_t read_at(int fd, void* to, size_t n, uint64_t offset);      // short only
 bool write_at(int fd, const void* from, size_t n, uint64_t offset);  // all of it
 bool sync_file(int fd);                                            // fsync
 bool sync_data(int fd);                                            // fdatasync
+// Making a new site: while on, sync_file and sync_data do nothing, and sync_filesystem makes everything durable at the end.
+void defer_syncs(bool on);
+bool sync_filesystem(const char* path);                            // syncfs
 bool truncate_file(int fd, uint64_t bytes);
 bool allocate_file(int fd, uint64_t offset, uint64_t bytes);       // posix_fallocate; writes zeros where the file system can't
 bool stat_fd(int fd, struct stat& out);

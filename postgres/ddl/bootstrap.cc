@@ -71,15 +71,20 @@ void write_catalogs(const BootstrapOptions& options) {
 
 }  // namespace
 
-void bootstrap_site(const BootstrapOptions& options) {
+void bootstrap_site(const BootstrapOptions& options, bool allow_root_for_tests) {
   if (options.encoding != "UTF8" && options.encoding != "UTF-8" && options.encoding != "utf8" && options.encoding != "unicode") throw_unsupported(cat("encoding ", options.encoding));
   for (std::string dir : {"", "/base", "/global"})
     if (!os::make_dir((options.site + dir).c_str()) && errno != EEXIST) os::throw_errno(errno, cat("could not create directory \"", options.site, dir, "\""));
+  struct Deferred {
+    Deferred() { os::defer_syncs(true); }
+    ~Deferred() { os::defer_syncs(false); }
+  } deferred;
   wal::create(options.site);
   region::AttachOptions a;
   a.site = options.site;
   a.shared_buffers_bytes = 16 << 20;
   a.max_slots = region::kReservedSlots + 4;
+  a.allow_root_for_tests = allow_root_for_tests;
   if (region::attach(a).must_recover) {
     wal::recover();
     txn::after_recovery();
@@ -93,6 +98,7 @@ void bootstrap_site(const BootstrapOptions& options) {
   storage::copy_database_dir(kTemplate1, kPostgresDb);
   wal::checkpoint();
   region::detach();
+  if (!os::sync_filesystem(options.site.c_str())) os::throw_errno(errno, cat("could not synchronize file system for \"", options.site, "\""));
 }
 
 }  // namespace postern::ddl

@@ -30,7 +30,7 @@ std::string execute(const ast::Stmt& stmt, UtilityContext& cx);
 
 // Makes a new site (initdb): directories, WAL, catalogs of template1, then copies to template0 and postgres. The process must be attached to nothing. Durable when it returns.
 struct BootstrapOptions { std::string site; std::string superuser; std::string password_hash; std::string encoding = "UTF8", locale = "C.UTF-8"; std::string auth_method; };
-void bootstrap_site(const BootstrapOptions& options);
+void bootstrap_site(const BootstrapOptions& options, bool allow_root_for_tests = false);
 
 // Sequences (also used by functions nextval …).
 int64_t nextval(Oid sequence);
