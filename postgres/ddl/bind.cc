@@ -5,11 +5,6 @@
 #include "common/base/cat.h"
 #include "common/base/error.h"
 
-namespace postern::sql {
-enum class ExpressionUse : uint8_t { kOther, kDefault, kCheck, kIndex, kIndexPredicate, kExecute };
-Expr* analyze_expression(const ast::Expr& e, const RelationDesc* relation, Oid target_type, int32_t target_typmod, Arena& arena, ExpressionUse use);
-}  // namespace postern::sql
-
 namespace postern::ddl {
 
 using namespace catalog;
