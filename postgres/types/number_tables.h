@@ -3,5 +3,6 @@
 #include "postgres/types/fn.h"
 
 namespace postern {
-extern const FnTables kIntFns, kFloatFns, kFloatMathFns, kNumericFns, kBasicAggregates, kStatisticsAggregates, kCollectAggregates, kSeriesFns, kIoFns, kNumberFormatFns;
+extern const FnTables kIntFns, kFloatFns, kFloatMathFns, kNumericFns, kBasicAggregates, kStatisticsAggregates, kCollectAggregates, kSeriesFns, kIoFns, kNumberFormatFns, kIntervalAggregates,
+    kOrderedAggregates;
 }

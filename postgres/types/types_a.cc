@@ -40,7 +40,7 @@ constexpr TypeInfo kTypes[] = {
 };
 
 constexpr const FnTables* kTables[] = {&kIntFns, &kFloatFns, &kFloatMathFns, &kNumericFns, &kBasicAggregates, &kStatisticsAggregates, &kCollectAggregates, &kSeriesFns, &kIoFns,
-                                        &kNumberFormatFns};
+                                        &kNumberFormatFns, &kIntervalAggregates, &kOrderedAggregates};
 
 }  // namespace
 
