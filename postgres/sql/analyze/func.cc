@@ -191,7 +191,6 @@ void Analyzer::no_function(const ast::Func& f, std::span<Expr* const> args, ast:
 Expr* Analyzer::func_call(State& st, const ast::Func& f) {
   std::string_view name = f.name.back();
   bool foreign = f.name.size() > 1 && f.name[f.name.size() - 2] != "pg_catalog";
-  if (f.within_group) throw_unsupported("WITHIN GROUP", f.position);
   Vec<Expr*> list;
   Vec<std::string_view> names;
   for (const ast::Expr* arg : f.args) {
@@ -213,6 +212,9 @@ Expr* Analyzer::func_call(State& st, const ast::Func& f) {
     }
     list.push(a_, transform(st, arg));
   }
+  // An ordered-set aggregate gets its direct arguments, then the values of WITHIN GROUP, row by row in that order.
+  if (f.within_group)
+    for (const ast::SortBy* s : f.order) list.push(a_, transform(st, s->expr));
   if (f.star && !(name == "count")) {
     // Only aggregates without arguments take "*".
     FuncChoice c = choose_function(name, foreign, list.span(), {}, false, f.position);
@@ -232,6 +234,9 @@ Expr* Analyzer::func_call(State& st, const ast::Func& f) {
   return finish_call(st, f, choice, f.position);
 }
 
+// percentile_disc … cume_dist: the ordered-set and hypothetical-set aggregates have neighbouring OIDs.
+static bool is_ordered_set(const facts::ProcFact& p) { return p.oid >= 3972 && p.oid <= 3992; }
+
 Expr* Analyzer::finish_call(State& st, const ast::Func& f, FuncChoice& choice, int position) {
   const facts::ProcFact& p = *choice.proc;
   std::string_view name = p.name();
@@ -244,7 +249,11 @@ Expr* Analyzer::finish_call(State& st, const ast::Func& f, FuncChoice& choice, i
     if (f.filter) throw not_aggregate("FILTER");
     if (f.over) throw SqlError{sqlstate::kWrongObjectType, cat("OVER specified, but ", dotted(f.name), " is not a window function nor an aggregate function"), "", "", position};
   }
-  if (p.kind == 'a' && f.args.empty() && !f.star)
+  if (p.kind == 'a' && is_ordered_set(p) != f.within_group)
+    throw SqlError{sqlstate::kWrongObjectType,
+                   f.within_group ? cat(dotted(f.name), " is not an ordered-set aggregate, so it cannot have WITHIN GROUP")
+                                  : cat("WITHIN GROUP is required for ordered-set aggregate ", dotted(f.name)), "", "", position};
+  if (p.kind == 'a' && f.args.empty() && !f.star && !f.within_group)
     throw SqlError{sqlstate::kWrongObjectType, cat(dotted(f.name), "(*) must be used to call a parameterless aggregate function"), "", "", position};
 
   size_t n = choice.args.size();
