@@ -78,6 +78,7 @@ bool prune(buffer::PageRef& ref, Xid horizon, bool roots_to_unused = false);
 // Tries to prune before a read: takes and gives back its own latch.
 void prune_before_read(buffer::PageRef& ref);
 inline bool worth_pruning(const Page& p) {
+  if (!(p.header().flags & kPrunable)) return false;
   uint64_t x = p.prune_xid();
   return x && x < raw(txn::recent_horizon());
 }

@@ -3,7 +3,7 @@
 //   PageHeader | line pointers … (lower) | free | (upper) … tuples, 4-byte aligned | prune xid (8 bytes, special area)
 //
 // A line pointer is 4 bytes: offset (15 bits), state (2), length (15). A redirect's offset is the item it leads to.
-// Header flags: kAllVisible: every tuple is visible to everybody (the visibility map's bit is set only if this is); kHasUnused: some line pointer may be unused.
+// Header flags: kAllVisible: every tuple is visible to everybody (the visibility map's bit is set only if this is); kHasUnused: some line pointer may be unused. kPrunable: the prune xid is set.
 // Prune xid: the least xmax of a deleted or updated tuple that is still there, 0 none; a hint.
 #pragma once
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace postern::heap {
 
-constexpr uint16_t kAllVisible = 1, kHasUnused = 2;   // PageHeader::flags
+constexpr uint16_t kAllVisible = 1, kHasUnused = 2, kPrunable = 4;   // PageHeader::flags
 constexpr uint32_t kKindHeap = 1;                     // PageHeader::reserved, low byte (toast pages too)
 constexpr uint32_t kKindVisibility = 3, kKindFreeSpace = 4;
 constexpr uint16_t kSpecialOffset = kPageBytes - 8;
@@ -77,7 +77,10 @@ struct Page {
   TupleHeader* tuple(uint16_t n) const { return reinterpret_cast<TupleHeader*>(base + item(n).offset()); }
   bool normal(uint16_t n) const { return n >= 1 && n <= items() && item(n).state() == ItemState::kNormal; }
   uint64_t prune_xid() const { return load<uint64_t>(base + kSpecialOffset); }
-  void set_prune_xid(uint64_t x) const { store(base + kSpecialOffset, x); }
+  void set_prune_xid(uint64_t x) const {
+    store(base + kSpecialOffset, x);
+    header().flags = static_cast<uint16_t>(x ? header().flags | kPrunable : header().flags & ~kPrunable);
+  }
   void note_prunable(uint64_t xmax) const {
     uint64_t p = prune_xid();
     if (!p || xmax < p) set_prune_xid(xmax);

@@ -37,6 +37,7 @@ class Pruner {
  private:
   Liveness judge(uint16_t i) {
     TupleHeader* t = page_.tuple(i);
+    if (t->flags & kXminCommitted && t->xmax == 0) return Liveness::kLive;
     Liveness l = liveness(t, horizon_);
     if (l == Liveness::kRecentlyDead || l == Liveness::kDeleteInProgress)
       if (!prune_xid_ || t->xmax < prune_xid_) prune_xid_ = t->xmax;

@@ -2,6 +2,7 @@
 // visibility bits, removes dead chunks of the toast fork, and gives empty pages at the end back.
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "common/os/process.h"
 #include "postgres/access/heap_internal.h"
 #include "postgres/access/heap_wal.h"
@@ -26,6 +27,17 @@ buffer::PageRef clean_up_latch(RelFile file, Fork fork, PageNo no) {
   }
   return {};
 }
+
+struct HeldLock {
+  lock::Tag tag;
+  lock::Mode mode;
+  bool held;
+  HeldLock(const lock::Tag& t, lock::Mode m, lock::Wait wait) : tag(t), mode(m), held(lock::acquire(t, m, wait)) {}
+  HeldLock(const HeldLock&) = delete;
+  ~HeldLock() {
+    if (held) lock::release(tag, mode);
+  }
+};
 
 class Vacuum {
  public:
@@ -99,7 +111,10 @@ class Vacuum {
         wal::Record rec(wal::Op::kHeapVacuum);
         rec.page(ref);
         rec.put(VacuumRecord{static_cast<uint16_t>(end - i)});
-        for (size_t k = i; k < end; k++) rec.put(dead_[k].item);
+        for (size_t k = i; k < end; k++) {
+          POSTERN_CHECK(page.item(dead_[k].item).state() == ItemState::kDead);
+          rec.put(dead_[k].item);
+        }
         rec.apply();
         set_all_visible(ref);
         free_[raw(no)] = free_category(page.room());
@@ -150,12 +165,8 @@ class Vacuum {
   uint32_t truncate(uint32_t pages) {
     uint32_t keep = nonempty_end(pages);
     if (pages - keep < std::max(kMinTruncate, 1u) && !(keep == 0 && pages > 0)) return pages;
-    lock::Tag tag = lock::relation(rel_.is_shared() ? Oid{0} : rel_.file.database, rel_.oid);
-    if (!lock::acquire(tag, lock::Mode::kAccessExclusive, lock::Wait::kSkip)) return pages;
-    struct Release {
-      lock::Tag tag;
-      ~Release() { lock::release(tag, lock::Mode::kAccessExclusive); }
-    } release{tag};
+    HeldLock exclusive(lock::relation(rel_.is_shared() ? Oid{0} : rel_.file.database, rel_.oid), lock::Mode::kAccessExclusive, lock::Wait::kSkip);
+    if (!exclusive.held) return pages;
     uint32_t now = raw(buffer::page_count(rel_.file, Fork::kMain));
     if (now != pages) return pages;
     keep = nonempty_end(pages);
@@ -197,6 +208,9 @@ class Vacuum {
 }  // namespace
 
 VacuumStats vacuum(const RelationDesc& rel, const std::function<void(std::span<const Tid>)>& clean_indexes) {
+  if (!txn::in_block()) txn::release_snapshot();   // its statement's own snapshot would hold the horizon back
+  // Two vacuums of one table would free line pointers (and index entries) that are in use again.
+  HeldLock one(lock::relation(rel.is_shared() ? Oid{0} : rel.file.database, rel.oid), lock::Mode::kShareUpdateExclusive, lock::Wait::kBlock);
   Vacuum v(rel, clean_indexes);
   VacuumStats s = v.run();
   stats::report_vacuum(rel.file.database, rel.oid, static_cast<int64_t>(s.tuples_left), v.dead_left(), region::my_slot().state.load() == region::SlotState::kWorker);

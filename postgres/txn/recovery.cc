@@ -96,6 +96,7 @@ void attach_hooks() {
   wal::register_replay(wal::Op::kFileCreate, replay_file_create);
   wal::on_checkpoint(flush_status);
   wal::on_save_state([](wal::SavedState& state) {
+    region::LatchGuard guard(shared().xid_gen, region::LatchMode::kExclusive);   // limits that are logged are set, too
     state.next_xid = shared().xid_limit.load();
     state.next_oid = shared().oid_limit.load();
     state.next_csn = shared().csn.load();

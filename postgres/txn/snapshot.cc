@@ -23,6 +23,8 @@ struct Snapshots {
   uint64_t next_handle = 1;
 };
 Snapshots g;
+uint64_t g_horizon_at = 0;   // next_xid when g_horizon was computed
+Xid g_horizon{0};
 
 uint64_t needed_xmin() {
   uint64_t x = ~uint64_t{0};
@@ -125,14 +127,17 @@ Xid oldest_needed() {
 }
 
 Xid recent_horizon() {
-  static uint64_t computed_at = 0;
-  static Xid horizon{0};
   uint64_t next = shared().next_xid.load(std::memory_order_relaxed);
-  if (next - computed_at > 8 || computed_at == 0) {
-    horizon = oldest_needed();
-    computed_at = next;
+  if (next - g_horizon_at > 8 || g_horizon_at == 0) {
+    g_horizon = oldest_needed();
+    g_horizon_at = next;
   }
-  return horizon;
+  return g_horizon;
+}
+
+void forget_process_state() {
+  g = Snapshots{};
+  g_horizon_at = 0;
 }
 
 }  // namespace postern::txn

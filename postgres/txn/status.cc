@@ -38,7 +38,10 @@ region::Area g_area{
       region::latch_init(s.commit, region::LatchRank::kCommit);
       region::latch_init(s.clog, region::LatchRank::kMisc);
     },
-    [](void* base, const region::AttachOptions&) { g_shared = static_cast<TxnShared*>(base); }};
+    [](void* base, const region::AttachOptions&) {
+      g_shared = static_cast<TxnShared*>(base);
+      forget_process_state();
+    }};
 
 std::string xact_dir() { return site_path("xact"); }
 
@@ -130,6 +133,7 @@ Xid allocate_xid(bool top_level) {
     s.xid_limit.store(xid + kXidBatch);
   }
   if (xid % kRingBlock == 0 && xid >= kRingEntries) spill_block(xid - kRingEntries);
+  region::CriticalSection critical;   // the latch of a dead holder is released before its slot is cleaned up: then the xid must be given out, or not
   s.ring[xid % kRingEntries].store(kRingInProgress | raw(region::my_slot_no()), std::memory_order_relaxed);
   if (top_level) region::my_slot().xid.store(xid);
   s.next_xid.store(xid + 1);
@@ -265,7 +269,6 @@ void complete_dead_slot(SlotNo n) {
   uint64_t xid = region::slot(n).xid.load();
   t.wait_xid.store(0);
   if (xid) {
-    if (xid >= s.next_xid.load()) s.next_xid.store(xid + 1);   // it died between invariant 1's two stores
     std::vector<Xid> subs;
     uint64_t mine = kRingInProgress | raw(n), end = s.next_xid.load();
     for (uint64_t x = std::max(xid + 1, s.ring_low.load()); x < end; x++)

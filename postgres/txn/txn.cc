@@ -288,9 +288,23 @@ void next_command() {
   t.command++;
 }
 
-bool hintable(Xid) {
-  uint64_t async = shared().async_lsn.load(std::memory_order_relaxed);
-  return async == 0 || async <= raw(wal::flushed_lsn());
+bool hintable(Xid xid) {
+  TxnShared& s = shared();
+  uint64_t async = s.async_lsn.load(std::memory_order_relaxed);
+  if (async == 0) return true;
+  uint64_t flushed = raw(wal::flushed_lsn());
+  if (async <= flushed || raw(xid) < s.durable_xid.load(std::memory_order_relaxed)) return true;
+  uint64_t mark = s.async_mark_lsn.load();
+  if (mark <= flushed) {   // move on: what committed before the mark was set is durable now
+    uint64_t durable = s.async_mark_xid.load();
+    uint64_t next = raw(oldest_running()), lsn = raw(wal::insert_lsn());
+    if (s.async_mark_lsn.compare_exchange_strong(mark, lsn)) {
+      uint64_t seen = s.durable_xid.load();
+      while (seen < durable && !s.durable_xid.compare_exchange_weak(seen, durable)) {}
+      s.async_mark_xid.store(next);
+    }
+  }
+  return raw(xid) < s.durable_xid.load();
 }
 
 void on_end(std::function<void(bool)> fn) { t.hooks.push_back({std::move(fn), savepoint_depth()}); }

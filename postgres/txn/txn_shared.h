@@ -47,6 +47,8 @@ struct TxnShared {
   std::atomic<uint64_t> xmin_hint;              // no xid below is running
   std::atomic<uint64_t> horizon;                // last computed
   std::atomic<uint64_t> async_lsn;              // newest commit record that was not waited for
+  std::atomic<uint64_t> async_mark_lsn, async_mark_xid;   // once the WAL is durable up to this mark, commits of xids below are
+  std::atomic<uint64_t> durable_xid;
   TxnSlot slots[kMaxSlots];
   ClogPage clog_pages[kClogPages];
   std::atomic<uint64_t> ring[kRingEntries];
@@ -79,6 +81,7 @@ void remove_old_spills(uint64_t needed_from);
 // snapshot.cc
 Xid oldest_running();
 void forget_snapshots();
+void forget_process_state();                                 // at attach: nothing known of another region holds
 // txn.cc
 void note_first_snapshot();                                  // isolation can't change any more
 int nesting_level();
