@@ -1,20 +1,29 @@
+// The low-level functions of libcrypto: EVP would pull its provider machinery, with all its relocations, into every session's process.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "postgres/types/digest.h"
 
-#include <openssl/evp.h>
-
-#include "common/base/error.h"
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 namespace postern {
 namespace {
-std::string digest(const EVP_MD* md, std::string_view s) {
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned n = 0;
-  if (!EVP_Digest(s.data(), s.size(), out, &n, md, nullptr)) throw_internal("could not compute a hash");
-  return {reinterpret_cast<char*>(out), n};
+template <class Ctx, auto Init, auto Update, auto Final, size_t Size>
+std::string digest(std::string_view s) {
+  Ctx ctx;
+  unsigned char out[Size];
+  Init(&ctx);
+  Update(&ctx, s.data(), s.size());
+  Final(out, &ctx);
+  return {reinterpret_cast<char*>(out), Size};
 }
 }  // namespace
-std::string md5_digest(std::string_view s) { return digest(EVP_md5(), s); }
+std::string md5_digest(std::string_view s) { return digest<MD5_CTX, MD5_Init, MD5_Update, MD5_Final, 16>(s); }
 std::string sha2_digest(std::string_view s, int bits) {
-  return digest(bits == 224 ? EVP_sha224() : bits == 256 ? EVP_sha256() : bits == 384 ? EVP_sha384() : EVP_sha512(), s);
+  switch (bits) {
+    case 224: return digest<SHA256_CTX, SHA224_Init, SHA224_Update, SHA224_Final, 28>(s);
+    case 256: return digest<SHA256_CTX, SHA256_Init, SHA256_Update, SHA256_Final, 32>(s);
+    case 384: return digest<SHA512_CTX, SHA384_Init, SHA384_Update, SHA384_Final, 48>(s);
+    default: return digest<SHA512_CTX, SHA512_Init, SHA512_Update, SHA512_Final, 64>(s);
+  }
 }
 }  // namespace postern

@@ -3,6 +3,7 @@
 #include "postgres/types/array.h"
 #include "postgres/types/builtin_tables.h"
 #include "postgres/types/datetime.h"
+#include "postgres/types/json.h"
 #include "postgres/types/misc_types.h"
 #include "postgres/types/record.h"
 #include "postgres/types/string_fn.h"
@@ -13,6 +14,7 @@ namespace {
 using namespace string_types;
 using namespace misc_types;
 using namespace datetime_types;
+using namespace json_types;
 
 template <uint32_t Elem>
 Datum array_in_of(FnContext& cx, std::string_view s, int32_t typmod) { return array_in(cx, s, Oid{Elem}, typmod); }
@@ -86,6 +88,8 @@ constexpr TypeInfo kTypes[] = {
     STRING_TYPE(705, "unknown", -2, false, 'X', 'p', 0, 'p', text),
     STRING_TYPE(17, "bytea", -1, false, 'U', 'b', 1001, 'x', bytea),
     STRING_TYPE(2950, "uuid", 16, false, 'U', 'b', 2951, 'p', uuid),
+    {oid::kJson, "json", -1, false, 'U', false, 'b', Oid{0}, Oid{199}, 'x', CompareKind::kNone, json_in, json_out, json_recv, json_send, nullptr, nullptr,
+     nullptr, nullptr},
     STRING_TYPE(1033, "aclitem", -1, false, 'U', 'b', 1034, 'p', text),
     STRING_TYPE(194, "pg_node_tree", -1, false, 'Z', 'b', 0, 'x', text),
     STRING_TYPE(1790, "refcursor", -1, false, 'U', 'b', 2201, 'x', text),
@@ -123,7 +127,7 @@ constexpr TypeInfo kTypes[] = {
     ARRAY_TYPE(1115, 1114, "_timestamp", precision_out, timestamp_typmod_in), ARRAY_TYPE(1182, 1082, "_date", nullptr, nullptr),
     ARRAY_TYPE(1183, 1083, "_time", precision_out, time_typmod_in), ARRAY_TYPE(1185, 1184, "_timestamptz", precision_out, timestamp_typmod_in),
     ARRAY_TYPE(1187, 1186, "_interval", interval_typmod_out, interval_typmod_in), ARRAY_TYPE(1270, 1266, "_timetz", precision_out, time_typmod_in),
-    ARRAY_TYPE(2951, 2950, "_uuid", nullptr, nullptr), ARRAY_TYPE(271, 5069, "_xid8", nullptr, nullptr),
+    ARRAY_TYPE(199, 114, "_json", nullptr, nullptr), ARRAY_TYPE(2951, 2950, "_uuid", nullptr, nullptr), ARRAY_TYPE(271, 5069, "_xid8", nullptr, nullptr),
 
     {oid::kVoid, "void", 4, true, 'P', false, 'p', Oid{0}, Oid{0}, 'p', CompareKind::kNone, void_in, void_out, void_recv, void_out, nullptr, nullptr,
      nullptr, nullptr},
@@ -139,8 +143,8 @@ constexpr TypeInfo kTypes[] = {
     PSEUDO_TYPE(5078, -1, false), PSEUDO_TYPE(5079, 4, true), PSEUDO_TYPE(5080, -1, false), PSEUDO_TYPE(4538, -1, false),
 };
 
-constexpr const FnTables* kTables[] = {&kStringFunctions, &kByteaFunctions,    &kRegexFunctions, &kArrayFunctions,
-                                       &kDatetimeFunctions, &kIntervalFunctions, &kMiscFunctions};
+constexpr const FnTables* kTables[] = {&kStringFunctions, &kByteaFunctions, &kRegexFunctions, &kArrayFunctions,
+                                       &kDatetimeFunctions, &kIntervalFunctions, &kJsonFunctions, &kMiscFunctions};
 
 }  // namespace
 
