@@ -202,7 +202,6 @@ class DateTimeParser {
     if (have_time) fail(Fault::kSyntax);
     if (n.size() == 6) set_time(to_int(n.substr(0, 2)), to_int(n.substr(2, 2)), to_int(n.substr(4)), 0);
     else if (n.size() == 4) set_time(to_int(n.substr(0, 2)), to_int(n.substr(2)), 0, 0);
-    else if (n.size() <= 2) set_time(to_int(n), 0, 0, 0);
     else fail(Fault::kSyntax);
   }
   void bare_number(std::string_view n) {
@@ -215,7 +214,6 @@ class DateTimeParser {
     }
     if (after_t_ || (have_date && !text_month_)) {
       if (have_time) fail(Fault::kSyntax);
-      // "10 pm" after a date
       return compact_time(n);
     }
     if (!have_date && n.size() == 8) {
@@ -441,9 +439,7 @@ class DateTimeParser {
       auto n = loose_;
       resolve_numbers(n);
     } else if (!loose_.empty()) {
-      // One number before am/pm is an hour.
-      if (loose_.size() == 1 && meridian_ && !have_time && have_date) compact_time(std::to_string(loose_[0].value));
-      else fail(Fault::kSyntax);
+      fail(Fault::kSyntax);
     }
     if (after_julian_) fail(Fault::kSyntax);
     if (meridian_) {

@@ -274,7 +274,7 @@ int32_t ascii(sv s) {
 }
 sv chr(FnContext& cx, int32_t c) {
   if (c == 0) throw SqlError{sqlstate::kProgramLimitExceeded, "null character not permitted"};
-  if (c < 0) throw SqlError{sqlstate::kProgramLimitExceeded, "character number must be positive"};
+  if (c < 0) throw SqlError{sqlstate::kInvalidParameterValue, "character number must be positive"};
   if (c > 0x10FFFF) throw SqlError{sqlstate::kProgramLimitExceeded, cat("requested character too large for encoding: ", c)};
   if (c >= 0xD800 && c <= 0xDFFF) throw SqlError{sqlstate::kProgramLimitExceeded, cat("requested character not valid for encoding: ", c)};
   std::string out;
