@@ -144,7 +144,7 @@ constexpr TypeInfo kTypes[] = {
 };
 
 constexpr const FnTables* kTables[] = {&kStringFunctions, &kByteaFunctions, &kRegexFunctions, &kArrayFunctions,
-                                       &kDatetimeFunctions, &kIntervalFunctions, &kJsonFunctions, &kMiscFunctions};
+                                       &kDatetimeFunctions, &kIntervalFunctions, &kFormattingFunctions, &kJsonFunctions, &kMiscFunctions};
 
 }  // namespace
 
