@@ -169,25 +169,83 @@ bool same_columns(const IndexState& st, const SearchKey& key, const uint8_t* e, 
   return compare_columns(st, key, e, pivot, &truncated) == 0 && !truncated;
 }
 
-int lower_bound(const IndexState& st, const SearchKey& key, const Page& page) {
-  int lo = page.first(), hi = page.count();
-  bool pivot = !page.leaf();
+namespace {
+
+// First item of [lo, hi) that is not below the key (below: compare > 0), or with `equal_is_below` that is above it.
+template <bool equal_is_below>
+int binary_search(const IndexState& st, const SearchKey& key, const Page& page, bool pivot, int lo, int hi) {
   while (lo < hi) {
     int mid = (lo + hi) / 2;
-    if (compare(st, key, page.entry(mid), pivot) > 0) lo = mid + 1;
+    int c = compare(st, key, page.entry(mid), pivot);
+    if (equal_is_below ? c >= 0 : c > 0) lo = mid + 1;
     else hi = mid;
   }
   return lo;
 }
 
+// Narrows [lo, hi) by guessing where an integer lies between the ends' and probing outwards: integer keys are mostly spread evenly, and the probes near a
+// good guess share cache lines, where each step of a binary search is a miss. Items below *lo are below the key, those from *hi on are not.
+void interpolate(const IndexState& st, const SearchKey& key, const Page& page, bool pivot, int* lo, int* hi) {
+  const Column& c = st.columns[0];
+  const uint32_t header = pivot ? kPivotHeader : kLeafHeader;
+  const auto target = static_cast<double>(static_cast<int64_t>(key.values[0]));
+  auto value = [&](int i, double* v) {
+    const uint8_t* e = page.entry(i);
+    if (e[6] & kHasNulls || !(e[6] & kNattsMask)) return false;
+    *v = static_cast<double>(static_cast<int64_t>(load_fixed(c.store, e + header)));
+    return true;
+  };
+  double first, last;
+  if (!value(*lo, &first) || !value(*hi - 1, &last) || first == last) return;
+  double at = (target - first) / (last - first);
+  if (!(at >= 0 && at <= 1)) return;
+  int guess = *lo + static_cast<int>(at * (*hi - 1 - *lo));
+  auto below = [&](int i) { return compare(st, key, page.entry(i), pivot) > 0; };
+  int step = 2;
+  if (below(guess)) {
+    *lo = guess + 1;
+    for (; guess + step < *hi; step *= 2) {
+      if (!below(guess + step)) {
+        *hi = guess + step;
+        return;
+      }
+      *lo = guess + step + 1;
+    }
+  } else {
+    *hi = guess;
+    for (; guess - step >= *lo; step *= 2) {
+      if (below(guess - step)) {
+        *lo = guess - step + 1;
+        return;
+      }
+      *hi = guess - step;
+    }
+  }
+}
+
+bool worth_interpolating(const IndexState& st, const SearchKey& key, int items) {
+  return items > 24 && st.simple_first && key.n > 0 && !(key.nulls && key.nulls[0]);
+}
+
+}  // namespace
+
+int lower_bound(const IndexState& st, const SearchKey& key, const Page& page) {
+  int lo = page.first(), hi = page.count();
+  bool pivot = !page.leaf();
+  if (worth_interpolating(st, key, hi - lo)) interpolate(st, key, page, pivot, &lo, &hi);
+  return binary_search<false>(st, key, page, pivot, lo, hi);
+}
+
 int child_position(const IndexState& st, const SearchKey& key, const Page& page) {
   int lo = page.first() + 1, hi = page.count();   // the first is minus infinity
-  while (lo < hi) {
-    int mid = (lo + hi) / 2;
-    if (compare(st, key, page.entry(mid), true) >= 0) lo = mid + 1;
-    else hi = mid;
+  if (worth_interpolating(st, key, hi - lo)) {
+    // Where compare is 0 both searches agree about everything but that item.
+    interpolate(st, key, page, true, &lo, &hi);
+    int i = binary_search<false>(st, key, page, true, lo, hi);
+    if (i < page.count() && compare(st, key, page.entry(i), true) == 0) i++;
+    return i - 1;
   }
-  return lo - 1;
+  return binary_search<true>(st, key, page, true, lo, hi) - 1;
 }
 
 void key_of_entry(const IndexState& st, const uint8_t* e, bool pivot, Arena& arena, OwnedKey& out) {

@@ -498,6 +498,7 @@ bool ExternalSort::next_row(const Datum** values, const uint8_t** nulls) {
     s.at++;
   } else {
     if (s.at == s.items.size()) return false;
+    if (s.at + 16 < s.items.size()) __builtin_prefetch(s.items[s.at + 16].row);   // sorted order is random in memory
     row = s.items[s.at++].row;
   }
   *values = row;
