@@ -40,6 +40,9 @@ class Execution {
   std::unique_ptr<Impl> impl_;
 };
 
+// Names of the window functions (row_number …), for main to join with the other function tables; they run inside WindowAgg.
+extern const FnTables kWindowFunctions;
+
 // Stand-alone expression evaluation over a row or batch (defaults, checks, index expressions, EXECUTE arguments, constant expressions of ddl).
 class CompiledExpr {
  public:

@@ -26,6 +26,10 @@ class RowKeys {
   void init(Arena& arena, const Compiler& cp, std::span<const sql::SortKey> keys);
   void init_exprs(Arena& arena, const Compiler& cp, std::span<sql::Expr* const> exprs);
   int size() const { return n_; }
+  void set_direction(int i, bool desc, bool nulls_first) {
+    types_[i].desc = desc;
+    types_[i].nulls_first = nulls_first;
+  }
   // Evaluates all keys for a batch; then the *_current functions work on its rows.
   void evaluate(const Batch& b);
   bool current_equals_remembered(uint32_t row) const { return compare_current_to_remembered(row) == 0; }
