@@ -52,6 +52,8 @@ class Child {
       } catch (const std::exception& e) {
         ::fprintf(stderr, "child: %s\n", e.what());
         code = 3;
+      } catch (...) {  // a failed REQUIRE must not run on as a second test runner
+        code = 4;
       }
       ::_exit(code);
     }
