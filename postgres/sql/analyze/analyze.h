@@ -45,9 +45,10 @@ Expr* analyze_expression(std::string_view sql_text, const RelationDesc* relation
 Oid resolve_type(const ast::TypeName& type, int32_t* typmod);
 
 // PostgreSQL's spelling of a bound expression or query (pg_get_expr, pg_get_constraintdef, pg_get_viewdef, pg_get_indexdef). The stored form of defaults, checks, index
-// expressions and views is this text, with every name qualified as needed so that it re-parses whatever the search_path.
+// expressions and views is the text with pretty = false, in which every relation is qualified, so that it re-parses whatever the search_path; pretty = true leaves out
+// schemas that are in the search_path, and needless parentheses. deparse_expr: columns are those of `relation` (range entry 0), unqualified.
 std::string deparse_expr(const Expr& e, const RelationDesc* relation, bool pretty);
-std::string deparse_query(const Query& q, bool pretty);
+std::string deparse_query(const Query& q, bool pretty);       // ends with ';' as pg_get_viewdef
 
 // Expr walking: calls fn for each direct child.
 void for_each_child(const Expr& e, const std::function<void(Expr*)>& fn);

@@ -117,6 +117,7 @@ enum class JoinType : uint8_t { kInner, kLeft, kRight, kFull, kCross, kSemi, kAn
 // FROM as a tree. JOIN USING columns are resolved by analysis: merged columns are expressions (COALESCE for FULL).
 struct FromItem {
   bool is_join = false;
+  bool comma = false;                         // a kCross written as a comma
   int rel = 0;                                // leaf: index into rtable
   JoinType join = JoinType::kInner;
   FromItem *left = nullptr, *right = nullptr;
@@ -189,7 +190,7 @@ struct Query {
   // Data modification: result_rel is the target in rtable.
   int result_rel = -1;
   std::span<int16_t> set_attnos;              // INSERT: column of each target; UPDATE: assigned column of each target
-  Query* insert_source = nullptr;             // INSERT: the rows (a SELECT or VALUES query); targets then are expressions over its columns (kColumn rel = source entry)
+  Query* insert_source = nullptr;             // INSERT: the rows (a SELECT or VALUES query); targets then are expressions over its columns (kColumn rel = source entry). nullptr: one row, the targets themselves
   int source_rel = -1;                        // range entry that stands for insert_source
   bool overriding_user = false, overriding_system = false;
   std::span<Expr*> defaults;                  // INSERT: per table column the expression when not given (nullptr: NULL)

@@ -480,6 +480,7 @@ FromItem* Analyzer::from_clause(State& st, ast::List<ast::FromNode> from) {
     } else {
       auto* cross = node<FromItem>();
       cross->is_join = true;
+      cross->comma = true;
       cross->join = JoinType::kCross;
       cross->left = all;
       cross->right = f;

@@ -294,6 +294,7 @@ Expr* Analyzer::finish_call(State& st, const ast::Func& f, FuncChoice& choice, i
     e->variadic = true;
     e->number = 3;               // deparsed without VARIADIC
   }
+  if (f.sql_syntax) e->number = 4;    // deparsed in SQL's own syntax
   if (p.retset) {
     if (st.q) st.q->has_set_funcs = true;
     if (st.in_agg) throw SqlError{sqlstate::kFeatureNotSupported, "aggregate function calls cannot contain set-returning function calls", "", "You might be able to move the set-returning function into a LATERAL FROM item.", position};
