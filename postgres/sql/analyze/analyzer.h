@@ -314,6 +314,8 @@ class Analyzer {
   Vec<Expr*> unknown_params_;
 };
 
+// Where an expression begins in the text: an operator's left operand stands before it.
+int start_of(const Expr* e);
 // Structural equality, positions aside.
 bool same_expr(const Expr* a, const Expr* b);
 // Does e refer to columns of the query `level` levels out (0: its own)?

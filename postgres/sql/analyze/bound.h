@@ -37,13 +37,13 @@ enum class ExprKind : uint8_t {
   kField,        // (args[0]).field number attno of a composite/record
   kRelabel,      // binary-compatible cast: same Datum, other type
   kViaIo,        // output of source type, input of the target type
-  kArrayCoerce,  // element-wise cast: fn (0 = relabel, with typmod application by elem function), args[0]
+  kArrayCoerce,  // element-wise cast: args[0] the array, args[1] the conversion of one element, over kCaseTest; fn = its function (0: relabel or I/O)
   kSubquery,     // sub-select: sub_kind, subquery, args (outer test expressions)
   kSetFunc,      // set-returning function call in a select list; fn, args
   kValue,        // current_date & co: number = SqlValue
-  kNextval,      // identity/serial default: fn_arg relation oid in number
+  kNextval,      // identity default: oid of the sequence in number; int8
   kTest,         // planner/exec internal: input slot `rel` (0 outer/left, 1 inner/right) column attno (0-based), made by the planner's setrefs step
-  kCaseTest,     // placeholder used by analysis of simple CASE / array coerce elements
+  kCaseTest,     // the element in args[1] of kArrayCoerce
 };
 
 enum class SubKind : uint8_t {
@@ -78,7 +78,7 @@ struct Expr {
   bool distinct = false, star = false;
   Expr* filter = nullptr;
   std::span<SortKey> order;
-  int number = 0;                   // kParam number, kWindow index, kValue
+  int number = 0;                   // kParam number, kWindow index, kValue. For deparsing: kFunc 1 explicit cast, 2 implicit cast, 3 variadic arguments gathered, 4 SQL syntax; kCase 1 simple
   // kSubquery
   SubKind sub_kind = SubKind::kExists;
   Query* subquery = nullptr;
@@ -118,6 +118,7 @@ enum class JoinType : uint8_t { kInner, kLeft, kRight, kFull, kCross, kSemi, kAn
 struct FromItem {
   bool is_join = false;
   bool comma = false;                         // a kCross written as a comma
+  std::span<std::string_view> using_columns;  // of JOIN USING and NATURAL JOIN, for deparsing
   int rel = 0;                                // leaf: index into rtable
   JoinType join = JoinType::kInner;
   FromItem *left = nullptr, *right = nullptr;
@@ -148,6 +149,7 @@ struct Cte {
 };
 
 struct WindowDef {
+  std::string_view name;                      // of a WINDOW clause, else ""
   std::span<Expr*> partition;
   std::span<SortKey> order;
   uint32_t frame_options = 0;                 // as PostgreSQL's FRAMEOPTION bits

@@ -120,7 +120,7 @@ Expr* Analyzer::coerce_type(Expr* e, Oid target, int32_t typmod, Coercion c, boo
     if (e->type != oid::kUnknown) return e;
   }
   if (e->kind == ExprKind::kConst && e->type == oid::kUnknown) {
-    Expr* r = make(ExprKind::kConst, target, position ? position : e->position);
+    Expr* r = make(ExprKind::kConst, target, e->position);
     r->null = e->null;
     if (!e->null) {
       if (const TypeInfo* t = find_type(target)) {
@@ -277,17 +277,17 @@ Expr* Analyzer::row_to_composite(Expr* e, Oid target, Coercion c, int position) 
 Expr* Analyzer::coerce_to_boolean(Expr* e, std::string_view construct) {
   if (e->type != oid::kBool) {
     Expr* r = coerce_to_target(e, oid::kBool, -1, Coercion::kAssignment, false, 0);
-    if (!r) throw SqlError{sqlstate::kDatatypeMismatch, cat("argument of ", construct, " must be type boolean, not type ", type_name(e->type)), "", "", e->position};
+    if (!r) throw SqlError{sqlstate::kDatatypeMismatch, cat("argument of ", construct, " must be type boolean, not type ", type_name(e->type)), "", "", start_of(e)};
     e = r;
   }
-  if (e->retset) throw SqlError{sqlstate::kDatatypeMismatch, cat("argument of ", construct, " must not return a set"), "", "", e->position};
+  if (e->retset) throw SqlError{sqlstate::kDatatypeMismatch, cat("argument of ", construct, " must not return a set"), "", "", start_of(e)};
   return e;
 }
 
 Expr* Analyzer::coerce_to_int8(Expr* e, std::string_view construct) {
   if (e->type != oid::kInt8) {
     Expr* r = coerce_to_target(e, oid::kInt8, -1, Coercion::kAssignment, false, 0);
-    if (!r) throw SqlError{sqlstate::kDatatypeMismatch, cat("argument of ", construct, " must be type bigint, not type ", type_name(e->type)), "", "", e->position};
+    if (!r) throw SqlError{sqlstate::kDatatypeMismatch, cat("argument of ", construct, " must be type bigint, not type ", type_name(e->type)), "", "", start_of(e)};
     e = r;
   }
   return e;
@@ -296,7 +296,7 @@ Expr* Analyzer::coerce_to_int8(Expr* e, std::string_view construct) {
 Expr* Analyzer::coerce_to_common(Expr* e, Oid target, std::string_view context) {
   if (e->type == target) return e;
   if (!can_coerce(e->type, target, Coercion::kImplicit))
-    throw SqlError{sqlstate::kCannotCoerce, cat(context, " could not convert type ", type_name(e->type), " to ", type_name(target)), "", "", e->position};
+    throw SqlError{sqlstate::kCannotCoerce, cat(context, " could not convert type ", type_name(e->type), " to ", type_name(target)), "", "", start_of(e)};
   return coerce_type(e, target, -1, Coercion::kImplicit, false, 0);
 }
 
@@ -317,7 +317,7 @@ Oid Analyzer::common_type(std::span<Expr* const> exprs, std::string_view context
       ptype = n, pcat = ncat, ppref = preferred(n);
     } else if (ncat != pcat) {
       if (context.empty()) return kInvalidOid;
-      throw SqlError{sqlstate::kDatatypeMismatch, cat(context, " types ", type_name(ptype), " and ", type_name(n), " cannot be matched"), "", "", exprs[i]->position};
+      throw SqlError{sqlstate::kDatatypeMismatch, cat(context, " types ", type_name(ptype), " and ", type_name(n), " cannot be matched"), "", "", start_of(exprs[i])};
     } else if (!ppref && can_coerce(ptype, n, Coercion::kImplicit) && !can_coerce(n, ptype, Coercion::kImplicit)) {
       ptype = n, pcat = ncat, ppref = preferred(n);
     }

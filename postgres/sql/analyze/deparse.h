@@ -19,7 +19,8 @@ class Deparser {
  public:
   Deparser(bool pretty, bool indent) : pretty_(pretty), indent_(indent) {}
   void expr(const Expr* e, bool show_implicit = false);
-  void query(const Query& q, int start_indent);
+  // names: output names imposed from outside (a view's columns); visible: whether they matter, so that "?column?" is written out.
+  void query(const Query& q, int start_indent, bool visible, const Query* names = nullptr);
   void push_relation(const RelationDesc* relation) { scopes_.push_back({nullptr, relation, {}}); }
   std::string take() { return std::move(out_); }
 
@@ -38,6 +39,7 @@ class Deparser {
   void sub_select(const Expr* e);
   void array_op(const Expr* e);
   void window(const WindowDef& w);
+  bool needs_sort_paren(const Expr* e) const;
   void sort_keys(std::span<const SortKey> keys, const Query* q);
   std::string type_name(Oid type, int32_t typmod) const;
   static bool explicit_form(const Expr* e) { return e->explicit_cast; }
@@ -45,8 +47,8 @@ class Deparser {
   // deparse_query.cc
   void keyword(std::string_view s, int before, int after, int plus);
   void push_query(const Query& q);
-  void select_body(const Query& q);
-  void set_node(const SetTree* t);
+  void select_body(const Query& q, bool visible, const Query* names);
+  void set_node(const SetTree* t, bool visible, const Query* names);
   void from_item(const Query& q, const FromItem* f);
   void range_entry(const Query& q, int rel);
   void with_clause(const Query& q);

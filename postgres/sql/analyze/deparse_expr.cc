@@ -52,10 +52,11 @@ bool Deparser::simple(const Expr* e, const Expr* parent) const {
       }
       [[fallthrough]];
     case ExprKind::kSubquery: case ExprKind::kIsNull: case ExprKind::kIsNotNull: case ExprKind::kIsTrue: case ExprKind::kIsNotTrue: case ExprKind::kIsFalse: case ExprKind::kIsNotFalse:
-    case ExprKind::kIsUnknown: case ExprKind::kIsNotUnknown: case ExprKind::kDistinct: case ExprKind::kNotDistinct: case ExprKind::kAnyArray: case ExprKind::kAllArray:
+    case ExprKind::kIsUnknown: case ExprKind::kIsNotUnknown: case ExprKind::kDistinct:
       if (!parent) return false;
       return encloses(parent) || parent->kind == ExprKind::kAnd || parent->kind == ExprKind::kOr || parent->kind == ExprKind::kNot;
-    case ExprKind::kAnd: case ExprKind::kOr: case ExprKind::kNot:
+    case ExprKind::kAnyArray: case ExprKind::kAllArray: return false;
+    case ExprKind::kAnd: case ExprKind::kOr: case ExprKind::kNot: case ExprKind::kNotDistinct:
       if (!parent) return false;
       if (parent->kind == ExprKind::kOr) return true;
       if (parent->kind == ExprKind::kAnd) return e->kind != ExprKind::kOr;
@@ -243,7 +244,11 @@ void Deparser::func(const Expr* e) {
   if (e->kind == ExprKind::kWindow) {
     out_ += " OVER ";
     const Query* q = scopes_.back().query;
-    if (q && static_cast<size_t>(e->number) < q->windows.size()) window(q->windows[e->number]);
+    if (q && static_cast<size_t>(e->number) < q->windows.size()) {
+      const WindowDef& w = q->windows[e->number];
+      if (w.name.empty()) window(w);
+      else out_ += quote_identifier(w.name);
+    }
   }
 }
 
@@ -311,7 +316,7 @@ void Deparser::case_expr(const Expr* e) {
 
 void Deparser::sub_select(const Expr* e) {
   const Query& q = *e->subquery;
-  auto sub = [&] { out_ += '('; query(q, level_); out_ += ')'; };
+  auto sub = [&] { out_ += '('; query(q, level_, false); out_ += ')'; };
   if (e->sub_kind == SubKind::kArray) { out_ += "ARRAY"; sub(); return; }
   if (e->sub_kind == SubKind::kScalar) { sub(); return; }
   out_ += '(';
@@ -343,19 +348,23 @@ void Deparser::array_op(const Expr* e) {
   if (!pretty_) out_ += ')';
 }
 
+// Anything but a column or constant; without `pretty` operators bring their own.
+bool Deparser::needs_sort_paren(const Expr* e) const {
+  if (e->kind == ExprKind::kColumn || e->kind == ExprKind::kConst) return false;
+  return pretty_ || (e->kind == ExprKind::kFunc && !is_op(e)) || e->kind == ExprKind::kAgg || e->kind == ExprKind::kWindow || e->kind == ExprKind::kSetFunc;
+}
+
 void Deparser::sort_keys(std::span<const SortKey> keys, const Query* q) {
   for (size_t i = 0; i < keys.size(); i++) {
     const SortKey& k = keys[i];
     if (i) out_ += ", ";
     int number = 0;
     const Expr* e = k.expr;
-    if (q && e->kind == ExprKind::kConst) {
+    if (q && (q->set_tree || e->kind == ExprKind::kConst)) {
       sort_target(*q, e, &number);
       append(out_, number);
-    } else if (q && q->set_tree) {
-      expr(e);
     } else {
-      bool complex = q && e->kind != ExprKind::kColumn && (is_op(e) || !simple(e, nullptr));
+      bool complex = needs_sort_paren(e);
       if (complex) out_ += '(';
       expr(e, true);
       if (complex) out_ += ')';
@@ -392,8 +401,8 @@ void Deparser::expr(const Expr* e, bool show_implicit) {
     case ExprKind::kFunc:
       if (is_op(e)) { op(e, e->name); break; }
       if (cast_func(e)) {
-        if (e->number == 1) cast(e->args[0], e);
-        else if (show_implicit || true) expr(e->args[0], show_implicit);
+        if (e->number == 1 || show_implicit) cast(e->args[0], e);
+        else expr(e->args[0], show_implicit);
         break;
       }
       func(e);
@@ -416,7 +425,12 @@ void Deparser::expr(const Expr* e, bool show_implicit) {
     case ExprKind::kIsUnknown: test(" IS UNKNOWN"); break;
     case ExprKind::kIsNotUnknown: test(" IS NOT UNKNOWN"); break;
     case ExprKind::kDistinct: op(e, "IS DISTINCT FROM"); break;
-    case ExprKind::kNotDistinct: op(e, "IS NOT DISTINCT FROM"); break;
+    case ExprKind::kNotDistinct:
+      if (!pretty_) out_ += '(';
+      out_ += "NOT ";
+      op(e, "IS DISTINCT FROM");
+      if (!pretty_) out_ += ')';
+      break;
     case ExprKind::kNullIf: call("NULLIF"); break;
     case ExprKind::kCase: case_expr(e); break;
     case ExprKind::kCoalesce: call("COALESCE"); break;

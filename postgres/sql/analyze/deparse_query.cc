@@ -49,13 +49,13 @@ void Deparser::push_query(const Query& q) {
   scopes_.push_back(std::move(s));
 }
 
-void Deparser::query(const Query& q, int start_indent) {
+void Deparser::query(const Query& q, int start_indent, bool visible, const Query* names) {
   int saved = level_;
   level_ = start_indent;
   push_query(q);
   with_clause(q);
-  if (q.set_tree) set_node(q.set_tree);
-  else select_body(q);
+  if (q.set_tree) set_node(q.set_tree, visible, names);
+  else select_body(q, visible, names);
   if (!q.order_by.empty()) {
     keyword(" ORDER BY ", -kStd, kStd, 1);
     sort_keys(q.order_by, &q);
@@ -106,7 +106,7 @@ void Deparser::with_clause(const Query& q) {
     else if (c->materialized == 0) out_ += "NOT MATERIALIZED ";
     out_ += '(';
     if (indent_) keyword("", 0, 0, 0);
-    query(*c->query, level_);
+    query(*c->query, level_, true);
     if (indent_) keyword("", 0, 0, 0);
     out_ += ')';
     sep = ", ";
@@ -136,7 +136,7 @@ const Target* Deparser::sort_target(const Query& q, const Expr* e, int* number) 
   return nullptr;
 }
 
-void Deparser::select_body(const Query& q) {
+void Deparser::select_body(const Query& q, bool visible, const Query* names) {
   if (indent_) { level_ += kStd; out_ += ' '; }
   // A plain VALUES.
   if (q.rtable.size() == 1 && q.rtable[0]->kind == RteKind::kValues && q.from && !q.from->is_join && !q.where && !q.has_group && !q.distinct) {
@@ -155,6 +155,7 @@ void Deparser::select_body(const Query& q) {
   }
   std::string_view sep = " ";
   bool first = true;
+  size_t index = 0;
   for (const Target& t : q.targets) {
     if (t.junk) continue;
     out_ += sep;
@@ -162,14 +163,18 @@ void Deparser::select_body(const Query& q) {
     if (!first && indent_) keyword("", -kStd, kStd, kVar);
     first = false;
     std::string_view own = "?column?";
+    bool has_own = !visible;
+    std::string_view name = names && index < names->targets.size() ? names->targets[index].name : t.name;
+    index++;
     if (t.expr->kind == ExprKind::kColumn) {
       column(t.expr);
       const DeparseScope& s = scopes_[scopes_.size() - 1 - t.expr->levels_up];
-      if (t.expr->rel >= 0 && t.expr->attno > 0 && s.query) own = s.query->rtable[t.expr->rel]->columns[t.expr->attno - 1];
+      if (t.expr->rel >= 0 && t.expr->attno > 0 && s.query) own = s.query->rtable[t.expr->rel]->columns[t.expr->attno - 1], has_own = true;
+      if (t.expr->attno == 0) append(out_, "::", type_name(t.expr->type, -1));
     } else {
       expr(t.expr, true);
     }
-    if (t.name != own) append(out_, " AS ", quote_identifier(t.name));
+    if (!has_own || name != own) append(out_, " AS ", quote_identifier(name));
   }
   if (q.from) {
     // Top-level comma items each on a line.
@@ -198,7 +203,7 @@ void Deparser::select_body(const Query& q) {
       const Expr* e = q.group_by[i];
       if (i) out_ += ", ";
       int number;
-      bool complex = e->kind != ExprKind::kColumn && e->kind != ExprKind::kConst && ((e->kind == ExprKind::kFunc && e->oper != kInvalidOid) || !simple(e, nullptr));
+      bool complex = needs_sort_paren(e);
       if (e->kind == ExprKind::kConst) { sort_target(q, e, &number); append(out_, number); continue; }
       if (complex) out_ += '(';
       expr(e, true);
@@ -208,6 +213,15 @@ void Deparser::select_body(const Query& q) {
   if (q.having) {
     keyword(" HAVING ", -kStd, kStd, 0);
     expr(q.having);
+  }
+  bool any = false;
+  for (const WindowDef& w : q.windows) {
+    if (w.name.empty()) continue;
+    if (any) out_ += ", ";
+    else keyword(" WINDOW ", -kStd, kStd, 1);
+    any = true;
+    append(out_, quote_identifier(w.name), " AS ");
+    window(w);
   }
 }
 
@@ -225,7 +239,7 @@ void Deparser::range_entry(const Query& q, int rel) {
     for (const AttrDesc& a : relation->attrs) own.push_back(a.dropped ? std::string_view{} : std::string_view(a.name));
   } else if (r.kind == RteKind::kSubquery) {
     out_ += '(';
-    query(*r.subquery, level_);
+    query(*r.subquery, level_, true);
     out_ += ')';
     alias = true;
     for (const Target& t : r.subquery->targets) if (!t.junk) own.push_back(t.name);
@@ -286,7 +300,11 @@ void Deparser::from_item(const Query& q, const FromItem* f) {
   if (right_paren) out_ += '(';
   from_item(q, f->right);
   if (right_paren) out_ += ')';
-  if (f->on) {
+  if (!f->using_columns.empty()) {
+    out_ += " USING (";
+    for (size_t i = 0; i < f->using_columns.size(); i++) append(out_, i ? ", " : "", quote_identifier(f->using_columns[i]));
+    out_ += ')';
+  } else if (f->on) {
     out_ += " ON ";
     if (!pretty_) out_ += '(';
     expr(f->on);
@@ -297,12 +315,12 @@ void Deparser::from_item(const Query& q, const FromItem* f) {
   if (!pretty_) out_ += ')';
 }
 
-void Deparser::set_node(const SetTree* t) {
+void Deparser::set_node(const SetTree* t, bool visible, const Query* names) {
   if (t->query) {
     const Query& q = *t->query;
     bool need = !q.ctes.empty() || !q.order_by.empty() || q.offset || q.limit || !q.row_marks.empty() || q.set_tree;
     if (need) out_ += '(';
-    query(q, level_);
+    query(q, level_, visible, names);
     if (need) out_ += ')';
     return;
   }
@@ -312,7 +330,7 @@ void Deparser::set_node(const SetTree* t) {
     out_ += '(';
     keyword("", sub, 0, 0);
   }
-  set_node(t->left);
+  set_node(t->left, visible, names);
   if (left_paren) keyword(") ", -sub, 0, 0);
   else if (indent_) keyword("", -sub, 0, 0);
   else out_ += ' ';
@@ -326,14 +344,14 @@ void Deparser::set_node(const SetTree* t) {
   sub = right_paren ? kStd : 0;
   if (right_paren) out_ += '(';
   keyword("", sub, 0, 0);
-  set_node(t->right);
+  set_node(t->right, false, names);
   if (indent_) level_ -= sub;
   if (right_paren) keyword(")", 0, 0, 0);
 }
 
 std::string deparse_query(const Query& q, bool pretty) {
   Deparser d(pretty, true);
-  d.query(q, 0);
+  d.query(q, 0, true, &q);
   return d.take() + ";";
 }
 

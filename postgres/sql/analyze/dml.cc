@@ -56,7 +56,7 @@ Expr* Analyzer::assign_to_column(Expr* e, const RelationDesc& rel, int attno, st
   Expr* r = coerce_to_target(e, a.type, a.typmod, Coercion::kAssignment, false, 0);
   if (!r)
     throw SqlError{sqlstate::kDatatypeMismatch, cat("column \"", what, "\" is of type ", type_name(a.type), " but expression is of type ", type_name(from)), "",
-                   "You will need to rewrite or cast the expression.", e->position ? e->position : position};
+                   "You will need to rewrite or cast the expression.", start_of(e) ? start_of(e) : position};
   return r;
 }
 
@@ -228,7 +228,7 @@ Query* Analyzer::insert(State* parent, const ast::InsertStmt& s) {
     q.insert_source = src;
     size_t n = 0;
     for (const Target& t : src->targets) n += !t.junk;
-    if (n > attnos.size()) throw SqlError{sqlstate::kSyntaxError, "INSERT has more expressions than target columns", "", "", src->targets[attnos.size()].expr->position};
+    if (n > attnos.size()) throw SqlError{sqlstate::kSyntaxError, "INSERT has more expressions than target columns", "", "", start_of(src->targets[attnos.size()].expr)};
     if (!s.columns.empty() && n < attnos.size()) throw SqlError{sqlstate::kSyntaxError, "INSERT has more target columns than expressions", "", "", s.columns[n]->position};
     attnos.truncate(static_cast<uint32_t>(n));
     // Unknown literals of the SELECT take the column's type at once.
@@ -287,7 +287,7 @@ void Analyzer::returning(State& st, ast::List<ast::ResTarget> list) {
   target_list(st, list, Clause::kReturning, out);
   resolve_target_unknowns(out);
   if (st.q->has_set_funcs)
-    for (const Target& t : out) if (t.expr->retset) throw SqlError{sqlstate::kFeatureNotSupported, "set-returning functions are not allowed in RETURNING", "", "", t.expr->position};
+    for (const Target& t : out) if (t.expr->retset) throw SqlError{sqlstate::kFeatureNotSupported, "set-returning functions are not allowed in RETURNING", "", "", start_of(t.expr)};
   st.q->returning = out.span();
 }
 

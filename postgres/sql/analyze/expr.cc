@@ -329,7 +329,7 @@ Expr* Analyzer::array_expr(State& st, const ast::Array& r, Oid array, Oid elem, 
     Expr* e = elems[i];
     if (explicit_type) {
       Expr* x = coerce_to_target(e, target, typmod, Coercion::kExplicit, true, e->position);
-      if (!x) throw SqlError{sqlstate::kCannotCoerce, cat("cannot cast type ", type_name(e->type), " to ", type_name(target)), "", "", e->position};
+      if (!x) throw SqlError{sqlstate::kCannotCoerce, cat("cannot cast type ", type_name(e->type), " to ", type_name(target)), "", "", start_of(e)};
       list[i] = x;
     } else {
       list[i] = coerce_to_common(e, target, "ARRAY");
@@ -378,7 +378,7 @@ Expr* Analyzer::indirection(State& st, Expr* base, ast::List<ast::Indirection> s
     auto index = [&](const ast::Expr* x) {
       Expr* e = transform(st, x);
       Expr* r = coerce_to_target(e, oid::kInt4, -1, Coercion::kAssignment, false, e->position);
-      if (!r) throw SqlError{sqlstate::kDatatypeMismatch, "array subscript must have type integer", "", "", e->position};
+      if (!r) throw SqlError{sqlstate::kDatatypeMismatch, "array subscript must have type integer", "", "", start_of(e)};
       return r;
     };
     Vec<Expr*> list;

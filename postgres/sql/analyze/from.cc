@@ -399,6 +399,7 @@ FromItem* Analyzer::join_item(State& st, const ast::JoinExpr& j, Vec<NsItem>& ns
       }
       merged.push(a_, JoinColumn{n, m});
     }
+    f->using_columns = names.span();
     if (!f->on && j.join == ast::JoinKind::kInner) f->join = JoinType::kCross;
     if (!f->on && j.join != ast::JoinKind::kInner) f->on = bool_const(true);
   } else if (j.on) {

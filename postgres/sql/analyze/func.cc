@@ -68,7 +68,7 @@ Analyzer::FuncChoice Analyzer::choose_function(std::string_view name, bool forei
   auto named = foreign ? std::span<const uint16_t>{} : facts::procs_named(name);
   for (uint16_t index : named) {
     const facts::ProcFact& p = facts::procs()[index];
-    if (!fn_is_implemented(Oid{p.oid})) continue;
+    if (!fn_is_implemented(Oid{p.oid}) && p.kind != 'w') continue;   // window functions are the executor's
     Candidate c{&p};
     size_t np = p.nargs;
     bool expand = p.variadic && !variadic && arg_names.empty() && n >= np && np > 0;
@@ -191,6 +191,8 @@ void Analyzer::no_function(const ast::Func& f, std::span<Expr* const> args, ast:
 Expr* Analyzer::func_call(State& st, const ast::Func& f) {
   std::string_view name = f.name.back();
   bool foreign = f.name.size() > 1 && f.name[f.name.size() - 2] != "pg_catalog";
+  if (foreign && catalog::find_namespace(f.name[f.name.size() - 2]) == kInvalidOid)
+    throw SqlError{sqlstate::kInvalidSchemaName, cat("schema \"", f.name[f.name.size() - 2], "\" does not exist"), "", "", f.position};
   Vec<Expr*> list;
   Vec<std::string_view> names;
   for (const ast::Expr* arg : f.args) {
@@ -334,7 +336,7 @@ Expr* Analyzer::aggregate(State& st, const ast::Func& f, Expr* call, const facts
       if (f.distinct) {
         bool found = false;
         for (Expr* a : call->args) found |= same_expr(a, k);
-        if (!found) throw SqlError{sqlstate::kInvalidColumnReference, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list", "", "", k->position};
+        if (!found) throw SqlError{sqlstate::kInvalidColumnReference, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list", "", "", start_of(k)};
       }
       keys.push(a_, sort_key(st, *s, k));
     }

@@ -172,6 +172,21 @@ bool contains_column_of_level(const Expr* e, int level) {
   return false;
 }
 
+int start_of(const Expr* e) {
+  switch (e->kind) {
+    case ExprKind::kConst: case ExprKind::kParam: case ExprKind::kColumn: case ExprKind::kAgg: case ExprKind::kWindow: case ExprKind::kCase: case ExprKind::kCoalesce:
+    case ExprKind::kGreatest: case ExprKind::kLeast: case ExprKind::kRow: case ExprKind::kArray: case ExprKind::kValue:
+      return e->position;
+    default: break;
+  }
+  int best = e->position;
+  for (const Expr* a : e->args) {
+    int p = start_of(a);
+    if (p && (!best || p < best)) best = p;
+  }
+  return best;
+}
+
 std::string dotted(ast::Names n) {
   std::string out;
   for (size_t i = 0; i < n.size(); i++) append(out, i ? "." : "", n[i]);

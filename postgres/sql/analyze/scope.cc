@@ -148,7 +148,7 @@ void Analyzer::item_columns(const NsItem& item, int levels_up, int position, Vec
     if (!item.rte->columns[i].empty()) out.push(a_, JoinColumn{item.rte->columns[i], column(*item.rte, item.rel, static_cast<int>(i) + 1, levels_up, position)});
 }
 
-void Analyzer::missing_table(State& st, std::string_view schema, std::string_view name, int position) {
+void Analyzer::missing_table(State& st, std::string_view, std::string_view name, int position) {
   // A table of the query that is not visible here, or known only by its alias.
   for (State* s = &st; s; s = s->parent) {
     for (RangeEntry* r : s->rt) {
@@ -164,7 +164,7 @@ void Analyzer::missing_table(State& st, std::string_view schema, std::string_vie
       }
     }
   }
-  throw SqlError{sqlstate::kUndefinedTable, cat("missing FROM-clause entry for table \"", schema.empty() ? "" : cat(schema, "."), name, "\""), "", "", position};
+  throw SqlError{sqlstate::kUndefinedTable, cat("missing FROM-clause entry for table \"", name, "\""), "", "", position};
 }
 
 void Analyzer::missing_column(State& st, std::string_view table, std::string_view name, int position) {

@@ -49,6 +49,7 @@ Query* Analyzer::select_body(State& st, const ast::SelectStmt& s) {
       if (!base) throw SqlError{sqlstate::kUndefinedObject, cat("window \"", w->ref_name, "\" does not exist"), "", "", w->position};
     }
     WindowDef def = make_window(st, *w, base);
+    def.name = w->name;
     st.window_defs.push(a_, w);
     st.windows.push(a_, def);
   }
@@ -65,7 +66,7 @@ Query* Analyzer::select_body(State& st, const ast::SelectStmt& s) {
   if (s.distinct) {
     if (s.distinct_on.empty()) {
       for (const Target& t : targets)
-        if (t.junk) throw SqlError{sqlstate::kInvalidColumnReference, "for SELECT DISTINCT, ORDER BY expressions must appear in select list", "", "", t.expr->position};
+        if (t.junk) throw SqlError{sqlstate::kInvalidColumnReference, "for SELECT DISTINCT, ORDER BY expressions must appear in select list", "", "", start_of(t.expr)};
       for (Target& t : targets) {
         resolve_unknown(t.expr);
         equality_fn(t.expr->type, t.expr->position);
@@ -88,7 +89,7 @@ Query* Analyzer::select_body(State& st, const ast::SelectStmt& s) {
         bool in = false;
         for (Expr* o : on) in |= o == k.expr || same_expr(o, k.expr);
         if (in) {
-          if (skipped) throw SqlError{sqlstate::kInvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions", "", "", k.expr->position};
+          if (skipped) throw SqlError{sqlstate::kInvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions", "", "", start_of(k.expr)};
           matched++;
         } else {
           skipped = true;
@@ -98,7 +99,7 @@ Query* Analyzer::select_body(State& st, const ast::SelectStmt& s) {
         for (Expr* o : on) {
           bool in = false;
           for (const SortKey& k : sort) in |= o == k.expr || same_expr(o, k.expr);
-          if (!in) throw SqlError{sqlstate::kInvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions", "", "", o->position};
+          if (!in) throw SqlError{sqlstate::kInvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions", "", "", start_of(o)};
         }
       q.distinct_on = on.span();
     }
@@ -366,7 +367,7 @@ void Analyzer::limit_clause(State& st, const ast::SelectStmt& s) {
     if (!e) return nullptr;
     std::string_view name = clause_name(c);
     Expr* x = coerce_to_int8(expr(st, e, c), name);
-    if (contains_column_of_level(x, 0)) throw SqlError{sqlstate::kInvalidColumnReference, cat("argument of ", name, " must not contain variables"), "", "", x->position};
+    if (contains_column_of_level(x, 0)) throw SqlError{sqlstate::kInvalidColumnReference, cat("argument of ", name, " must not contain variables"), "", "", start_of(x)};
     return x;
   };
   st.q->offset = one(s.offset, Clause::kOffset);
@@ -608,7 +609,7 @@ void Analyzer::coerce_outputs(SetTree* t, size_t col, Oid type, int32_t typmod, 
 void Analyzer::unify(SetTree* t, std::string_view name) {
   auto l = set_columns(t->left), r = set_columns(t->right);
   if (l.size() != r.size())
-    throw SqlError{sqlstate::kSyntaxError, cat("each ", name, " query must have the same number of columns"), "", "", r.empty() ? 0 : r[0]->position};
+    throw SqlError{sqlstate::kSyntaxError, cat("each ", name, " query must have the same number of columns"), "", "", r.empty() ? 0 : start_of(r[0])};
   for (size_t i = 0; i < l.size(); i++) {
     Expr* both[] = {l[i], r[i]};
     Oid type = common_type(both, name);
@@ -657,7 +658,7 @@ Query* Analyzer::finish_set_operation(State& st, const ast::SelectStmt& s, SetTr
   st.parent = parent;
   if (targets.size() > n)
     throw SqlError{sqlstate::kFeatureNotSupported, "invalid UNION/INTERSECT/EXCEPT ORDER BY clause", "Only result column names can be used, not expressions or functions.",
-                   "Add the expression/function to every SELECT, or move the UNION into a FROM clause.", targets[n].expr->position};
+                   "Add the expression/function to every SELECT, or move the UNION into a FROM clause.", start_of(targets[n].expr)};
   st.ns = saved;
   limit_clause(st, s);
   q.order_by = sort.span();
@@ -692,7 +693,7 @@ Query* Analyzer::recursive_union(State& outer, const ast::SelectStmt& s, CteInfo
       Oid type = common_type(both, "UNION");
       if (type != l[i]->type)
         throw SqlError{sqlstate::kDatatypeMismatch, cat("recursive query \"", info.name, "\" column ", i + 1, " has type ", type_name(l[i]->type), " in non-recursive term but type ", type_name(type), " overall"), "",
-                       "Cast the output of the non-recursive term to the correct type.", l[i]->position};
+                       "Cast the output of the non-recursive term to the correct type.", start_of(l[i])};
     }
   }
   unify(t, "UNION");

@@ -48,6 +48,8 @@ std::span<ParsedStatement> parse(std::string_view query, Arena& arena) {
   ParseResult parsed(text);
   if (parsed.r.error) {
     SqlError error{sqlstate_of(parsed.r.error->message), parsed.r.error->message};
+    if (error.message == "subquery in FROM must have an alias") error.hint = "For example, FROM (SELECT ...) [AS] foo.";
+    if (error.message == "VALUES in FROM must have an alias") error.hint = "For example, FROM (VALUES ...) [AS] foo.";
     error.position = parsed.r.error->cursorpos;
     throw error;
   }
