@@ -210,6 +210,11 @@ int32_t length_in_encoding(sv s, sv encoding) {
 }
 sv database_encoding() { return "UTF8"; }
 
+int64_t bit_count(sv s) {
+  int64_t n = 0;
+  for (char c : s) n += __builtin_popcount(static_cast<unsigned char>(c));
+  return n;
+}
 sv gen_random_uuid(FnContext& cx) {
   std::string u(16, '\0');
   if (getrandom(u.data(), u.size(), 0) != 16) throw_internal("could not generate random values");
@@ -228,7 +233,7 @@ constexpr auto kFunctions = sorted_by_oid(std::to_array<FnEntry>({
     STRICT_FN(723, get_bit), STRICT_FN(724, set_bit), STRICT_FN(1946, encode), STRICT_FN(1947, decode), STRICT_FN(2311, md5), STRICT_FN(2321, md5),
     STRICT_FN(3419, sha2<224>), STRICT_FN(3420, sha2<256>), STRICT_FN(3421, sha2<384>), STRICT_FN(3422, sha2<512>), STRICT_FN(1714, convert_from),
     STRICT_FN(1717, convert_to), STRICT_FN(1813, convert), STRICT_FN(1713, length_in_encoding), STRICT_FN(1039, database_encoding),
-    STRICT_FN(3432, gen_random_uuid),
+    STRICT_FN(3432, gen_random_uuid), STRICT_FN(6163, bit_count),
 }));
 
 }  // namespace

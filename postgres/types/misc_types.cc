@@ -146,13 +146,15 @@ bool record_ge(FnContext& cx, Datum a, Datum b) { return record_compare(cx, a, b
 int32_t record_cmp(FnContext& cx, Datum a, Datum b) { return record_compare(cx, a, b); }
 int32_t record_hash_fn(FnContext& cx, Datum a) { return static_cast<int32_t>(record_hash(cx, a)); }
 
+int32_t oidvector_hash(FnContext& cx, Datum d) { return static_cast<int32_t>(array_hash(cx, d)); }
+
 constexpr auto kFunctions = sorted_by_oid(std::to_array<FnEntry>({
     STRICT_FN(3476, to_reg<2204>), STRICT_FN(3479, to_reg<2202>), STRICT_FN(3492, to_reg<2203>), STRICT_FN(3493, to_reg<2206>),
     STRICT_FN(3494, to_reg<24>), STRICT_FN(3495, to_reg<2205>), STRICT_FN(4086, to_reg<4089>), STRICT_FN(4093, to_reg<4096>),
     STRICT_FN(4195, to_reg<4191>), STRICT_FN(1079, text_regclass),
     STRICT_FN(404, oidvector_cmp), STRICT_FN(619, oidvector_ne), STRICT_FN(677, oidvector_lt), STRICT_FN(678, oidvector_le),
     STRICT_FN(679, oidvector_eq), STRICT_FN(680, oidvector_ge), STRICT_FN(681, oidvector_gt), STRICT_FN(1349, oidvector_types),
-    STRICT_FN(1062, aclitem_eq),
+    STRICT_FN(1062, aclitem_eq), STRICT_FN(457, oidvector_hash),
     STRICT_FN(2981, record_eq), STRICT_FN(2982, record_ne), STRICT_FN(2983, record_lt), STRICT_FN(2984, record_gt), STRICT_FN(2985, record_le),
     STRICT_FN(2986, record_ge), STRICT_FN(2987, record_cmp), STRICT_FN(6192, record_hash_fn),
 }));

@@ -14,6 +14,6 @@ std::string_view text_substring(std::string_view s, int64_t start, int64_t lengt
 
 // The function tables of this half of the folder, one per file.
 extern const FnTables kStringFunctions, kByteaFunctions, kRegexFunctions, kArrayFunctions, kDatetimeFunctions, kIntervalFunctions,
-    kFormattingFunctions, kJsonFunctions, kMiscFunctions;
+    kFormattingFunctions, kJsonFunctions, kMiscFunctions, kIoFunctionsB;
 
 }  // namespace postern

@@ -144,7 +144,8 @@ constexpr TypeInfo kTypes[] = {
 };
 
 constexpr const FnTables* kTables[] = {&kStringFunctions, &kByteaFunctions, &kRegexFunctions, &kArrayFunctions,
-                                       &kDatetimeFunctions, &kIntervalFunctions, &kFormattingFunctions, &kJsonFunctions, &kMiscFunctions};
+                                       &kDatetimeFunctions, &kIntervalFunctions, &kFormattingFunctions, &kJsonFunctions, &kMiscFunctions,
+                                       &kIoFunctionsB};
 
 }  // namespace
 
