@@ -7,6 +7,7 @@
 #include "postgres/access/heap_internal.h"
 #include "postgres/access/heap_wal.h"
 #include "postgres/txn/interrupts.h"
+#include "postgres/txn/oid.h"
 #include "postgres/wal/files.h"
 
 namespace postern::heap {
@@ -163,6 +164,7 @@ class Vacuum {
 
   // Returns how many pages remain.
   uint32_t truncate(uint32_t pages) {
+    if (raw(rel_.oid) < raw(txn::kFirstNormalOid)) return pages;   // catalogs are read without locks
     uint32_t keep = nonempty_end(pages);
     if (pages - keep < std::max(kMinTruncate, 1u) && !(keep == 0 && pages > 0)) return pages;
     HeldLock exclusive(lock::relation(rel_.is_shared() ? Oid{0} : rel_.file.database, rel_.oid), lock::Mode::kAccessExclusive, lock::Wait::kSkip);

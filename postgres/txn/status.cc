@@ -263,16 +263,35 @@ bool visible(Xid xid, const Snapshot& s) {
   return entry && !(entry & (kRingInProgress | kRingAborted)) && entry <= raw(s.csn);
 }
 
-void complete_dead_slot(SlotNo n) {
+namespace {
+
+// Unfinished subtransactions of a dead slot's transaction.
+std::vector<Xid> subs_of_dead(SlotNo n, uint64_t top) {
   TxnShared& s = shared();
+  std::vector<Xid> subs;
+  uint64_t mine = kRingInProgress | raw(n), end = s.next_xid.load();
+  for (uint64_t x = std::max(top + 1, s.ring_low.load()); x < end; x++)
+    if (s.ring[x % kRingEntries].load() == mine) subs.push_back(Xid{x});
+  return subs;
+}
+
+// The commit log bits of a commit whose process died before it could publish it; a reaper will publish it.
+void log_dead_commit(SlotNo n) {
+  uint64_t xid = region::slot(n).xid.load(), lsn = txn_slot(n).commit_lsn.load();
+  if (!xid || !lsn) return;
+  wal::flush(Lsn{lsn});
+  for (Xid x : subs_of_dead(n, xid)) set_clog(x, XidStatus::kCommitted);
+  set_clog(Xid{xid}, XidStatus::kCommitted);
+}
+
+}  // namespace
+
+void complete_dead_slot(SlotNo n) {
   TxnSlot& t = txn_slot(n);
   uint64_t xid = region::slot(n).xid.load();
   t.wait_xid.store(0);
   if (xid) {
-    std::vector<Xid> subs;
-    uint64_t mine = kRingInProgress | raw(n), end = s.next_xid.load();
-    for (uint64_t x = std::max(xid + 1, s.ring_low.load()); x < end; x++)
-      if (s.ring[x % kRingEntries].load() == mine) subs.push_back(Xid{x});
+    std::vector<Xid> subs = subs_of_dead(n, xid);
     uint64_t lsn = t.commit_lsn.load();
     if (lsn) {   // set together with the record: without it there is none
       wal::flush(Lsn{lsn});
@@ -300,7 +319,9 @@ void flush_status() {
     for (int spins = 0; txn_slot(no).committing.load() == seq; spins++) {
       std::atomic<uint32_t> never{0};
       region::futex_wait(never, 0, 1);
-      if (spins % 100 == 99) region::reap_dead_slots();
+      if (spins % 100 != 99 || region::slot_alive(no)) continue;
+      log_dead_commit(no);   // the caller holds a latch, so it can't reap; and nobody else might
+      break;
     }
   }
   wal::flush(wal::insert_lsn());
