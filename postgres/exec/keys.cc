@@ -39,7 +39,7 @@ void RowKeys::init_exprs(Arena& arena, const Compiler& cp, std::span<sql::Expr* 
 }
 
 void RowKeys::evaluate(const Batch& b) {
-  EvalInput in{{b.columns, nullptr}, row_bound(b.rows)};
+  EvalInput in{{b.columns, b.columns}, row_bound(b.rows)};
   for (int i = 0; i < n_; i++) v_[i] = eval(codes_[i], in, b.rows);
 }
 

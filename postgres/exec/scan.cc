@@ -149,6 +149,7 @@ class IndexScanNode final : public ScanNode {
         tid_capacity_ = rounded_capacity(batch_);
         tids_ = es_.arena.alloc_array<Tid>(tid_capacity_);
         sources_ = es_.arena.alloc_array<uint16_t>(tid_capacity_);
+        dead_ = es_.arena.alloc_array<uint8_t>(tid_capacity_);
       }
       Batch b;
       uint32_t found = only_ ? read_index_only(b) : read_heap(b);
@@ -218,7 +219,7 @@ class IndexScanNode final : public ScanNode {
   }
   void open() {
     std::span<const btree::ScanKey> keys{keys_, plan_.index_conds.size()};
-    if (!scan_) scan_.emplace(*plan_.index, keys, plan_.backward);
+    if (!scan_) scan_.emplace(*plan_.index, keys, plan_.backward, plan_.relation);
     else scan_->rescan(keys);
   }
 
@@ -258,26 +259,25 @@ class IndexScanNode final : public ScanNode {
     uint32_t n = scan_->next(tids_, batch_, nullptr, nullptr);
     if (!n) return 0;
     heap::Wanted wanted = columns_.wanted(es_.arena, n);
-    uint32_t rows = heap::fetch(*plan_.relation, {tids_, n}, es_.snapshot, wanted, batch_arena_, sources_);
+    uint32_t rows = heap::fetch(*plan_.relation, {tids_, n}, es_.snapshot, wanted, batch_arena_, sources_, dead_);
+    if (rows < n)
+      for (uint32_t i = 0; i < n; i++)
+        if (dead_[i]) scan_->kill(tids_[i]);
     if (one_row_ && rows) done_ = arrays_.empty();
     if (rows) b = emit(rows);
     return n;
   }
-  uint32_t read_index_only(Batch& b) {
-    index_columns_.reserve(es_.arena, batch_);
-    uint32_t n = scan_->next(tids_, batch_, index_columns_.v, &batch_arena_);
-    if (!n) return 0;
-    // Rows on pages that are not known to be all visible are looked up.
-    if (!sel_) sel_ = es_.arena.alloc_array<uint16_t>(kBatchRows);
-    uint32_t k = 0, looked_up = 0;
+  // Entries (of tids_[0..n)) whose rows are visible, into sel_. Rows on pages that are not known to be all visible are looked up.
+  uint32_t visible_entries(uint32_t n, bool trust_map, uint32_t& looked_up) {
+    uint32_t k = 0;
     PageNo last = kInvalidPageNo;
-    bool last_visible = false;
+    bool page_visible = false;
     for (uint32_t i = 0; i < n; i++) {
-      if (tids_[i].page != last) {
+      if (trust_map && tids_[i].page != last) {
         last = tids_[i].page;
-        last_visible = heap::all_visible(*plan_.relation, last);
+        page_visible = heap::all_visible(*plan_.relation, last);
       }
-      bool visible = last_visible;
+      bool visible = trust_map && page_visible;
       if (!visible) {
         uint16_t source;
         visible = heap::fetch(*plan_.relation, {tids_ + i, 1}, es_.snapshot, heap::Wanted{{}, nullptr, nullptr}, batch_arena_, &source) != 0;
@@ -285,6 +285,17 @@ class IndexScanNode final : public ScanNode {
       }
       if (visible) sel_[k++] = static_cast<uint16_t>(i);
     }
+    return k;
+  }
+  uint32_t read_index_only(Batch& b) {
+    index_columns_.reserve(es_.arena, batch_);
+    uint32_t n = scan_->next(tids_, batch_, index_columns_.v, &batch_arena_);
+    if (!n) return 0;
+    if (!sel_) sel_ = es_.arena.alloc_array<uint16_t>(kBatchRows);
+    uint32_t looked_up = 0;
+    uint32_t k = visible_entries(n, true, looked_up);
+    // The map is only to be believed while the entries are where they were: otherwise vacuum may have been here.
+    if (looked_up < n && !scan_->unchanged()) k = visible_entries(n, false, looked_up);
     if (instr_) instr_->heap_fetches += looked_up;
     if (!k) return n;
     int ncols = static_cast<int>(plan_.columns.size());
@@ -309,6 +320,7 @@ class IndexScanNode final : public ScanNode {
   uint32_t batch_, tid_capacity_ = 0;
   Tid* tids_ = nullptr;
   uint16_t *sources_ = nullptr, *sel_ = nullptr;
+  uint8_t* dead_ = nullptr;
   OwnColumns index_columns_;
   Vector* only_out_ = nullptr;
   int16_t* only_place_ = nullptr;
