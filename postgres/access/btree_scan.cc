@@ -28,6 +28,7 @@ struct Bound {
 struct Scan::Impl {
   std::shared_ptr<IndexState> st;
   bool backward = false;
+  bool with_included = false;
   Arena values{512};           // copies of by-reference key values
   ScanKey keys[kMaxScanKeys];
   int nkeys = 0;
@@ -293,7 +294,7 @@ void Scan::Impl::flush_killed() {
 void Scan::Impl::fill_keys(Vector* out, uint32_t row, int item, Arena& arena) const {
   Page p(const_cast<uint8_t*>(copy));
   AttrCursor cursor = entry_cursor(*st, p.entry(item), false);
-  auto n = static_cast<int>(st->columns.size());
+  int n = with_included ? st->natts : st->nkeys;
   for (int i = 0; i < n; i++) {
     RawAttr a = cursor.next();
     out[i].nulls[row] = a.null;
@@ -311,6 +312,7 @@ Scan::Scan(const IndexDesc& index, std::span<const ScanKey> keys, bool backward,
   try {
     impl_->st = state_of(table, index);
     impl_->backward = backward;
+    impl_->with_included = table != nullptr;
     impl_->prepare(keys);
   } catch (...) {
     delete impl_;
