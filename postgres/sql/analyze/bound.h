@@ -37,13 +37,13 @@ enum class ExprKind : uint8_t {
   kField,        // (args[0]).field number attno of a composite/record
   kRelabel,      // binary-compatible cast: same Datum, other type
   kViaIo,        // output of source type, input of the target type
-  kArrayCoerce,  // element-wise cast: args[0] the array, args[1] the conversion of one element, over kCaseTest; fn = its function (0: relabel or I/O)
+  kArrayCoerce,  // element-wise cast of args[0] by fn (0: relabel when the element types are binary-compatible, else output and input), with typmod
   kSubquery,     // sub-select: sub_kind, subquery, args (outer test expressions)
   kSetFunc,      // set-returning function call in a select list; fn, args
   kValue,        // current_date & co: number = SqlValue
   kNextval,      // identity default: oid of the sequence in number; int8
   kTest,         // planner/exec internal: input slot `rel` (0 outer/left, 1 inner/right) column attno (0-based), made by the planner's setrefs step
-  kCaseTest,     // the element in args[1] of kArrayCoerce
+  kCaseTest,     // placeholder inside analysis
 };
 
 enum class SubKind : uint8_t {

@@ -180,16 +180,11 @@ Expr* Analyzer::apply_path(Expr* e, Oid target, int32_t typmod, Path path, Oid f
       return r;
     }
     case Path::kArray: {
+      // The modifier, if any, is applied by a second one around this (coerce_typmod).
       Expr* r = make(ExprKind::kArrayCoerce, target, e->position);
       r->elem_type = element_type(target);
-      Expr* elem = make(ExprKind::kCaseTest, element_type(e->type), e->position);
-      Oid elem_fn;
-      Path p = find_path(r->elem_type, elem->type, c, &elem_fn);
-      Expr* conv = apply_path(elem, r->elem_type, typmod, p, elem_fn, c, explicit_cast, position);
-      conv = coerce_typmod(conv, r->elem_type, typmod, c, explicit_cast, position);
-      r->typmod = typmod;
-      r->fn = conv->kind == ExprKind::kFunc ? conv->fn : kInvalidOid;
-      r->args = args({e, conv});
+      find_path(r->elem_type, element_type(e->type), c, &r->fn);
+      r->args = args({e});
       r->explicit_cast = explicit_cast;
       return r;
     }
@@ -231,8 +226,7 @@ Expr* Analyzer::coerce_typmod(Expr* e, Oid target, int32_t typmod, Coercion c, b
     r->elem_type = elem;
     r->typmod = typmod;
     r->fn = Oid{cast->func};
-    Expr* x = make(ExprKind::kCaseTest, elem, e->position);
-    r->args = args({e, apply_path(x, elem, typmod, Path::kFunc, r->fn, c, explicit_cast, position)});
+    r->args = args({e});
     r->explicit_cast = explicit_cast;
     return r;
   }
