@@ -1,0 +1,51 @@
+// The client's socket: buffered reading of whole messages, buffered writing. Blocking, with a deadline and interrupts while it waits to read.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/protocol/wire.h"
+
+namespace postern::session {
+
+// The client is gone or broke the framing beyond repair: the session ends without a word.
+struct ConnectionLost {};
+
+class Connection {
+ public:
+  explicit Connection(int fd) : fd_(fd) {}
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  int fd() const { return fd_; }
+
+  // Startup-style packet: length and body, no type. False at EOF before the first byte. Throws 08P01 for a bad length.
+  bool read_startup(std::string* body);
+  struct Message { char type = 0; std::string_view body; };
+  // Next message; the body is valid until the next call. type 0: the client closed the connection. Calls on_wait() whenever it has to wait and is
+  // interrupted. deadline_us: monotonic time, 0 none; then throws what on_deadline does.
+  Message read_message();
+  bool input_buffered() const { return at_ < in_.size(); }   // another message has (begun to) come: replies may wait
+
+  std::string& out() { return out_; }
+  void flush();                                  // throws ConnectionLost
+  void flush_if_large() { if (out_.size() >= kFlushBytes) flush(); }
+  void try_flush() noexcept;                     // last words
+
+  void set_deadline(int64_t monotonic_us, void (*on_deadline)()) { deadline_us_ = monotonic_us; on_deadline_ = on_deadline; }
+  void set_on_interrupt(void (*fn)()) { on_interrupt_ = fn; }
+
+  static constexpr size_t kFlushBytes = 64 << 10;
+
+ private:
+  bool fill();                                   // more input; false at EOF
+  bool need(size_t bytes);                       // that many unread bytes are buffered
+  int fd_;
+  std::string in_, out_;
+  size_t at_ = 0;
+  int64_t deadline_us_ = 0;
+  void (*on_deadline_)() = nullptr;
+  void (*on_interrupt_)() = nullptr;
+};
+
+}  // namespace postern::session

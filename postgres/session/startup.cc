@@ -1,0 +1,357 @@
+// From the first byte to ReadyForQuery: encryption requests, cancel requests, protocol negotiation, options, user and database.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/cat.h"
+#include "common/os/process.h"
+#include "postgres/catalog/catalog.h"
+#include "postgres/region/region.h"
+#include "postgres/session/interrupts.h"
+#include "postgres/session/session.h"
+#include "postgres/types/utf8.h"
+
+namespace postern::session {
+
+namespace {
+
+void on_auth_deadline() { throw SqlError{sqlstate::kProtocolViolation, "canceling authentication due to timeout"}.fatal(); }
+
+std::string peer_address(int fd) {
+  sockaddr_storage ss{};
+  socklen_t len = sizeof ss;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&ss), &len) != 0) return {};
+  char buf[INET6_ADDRSTRLEN] = "";
+  if (ss.ss_family == AF_INET) {
+    auto* a = reinterpret_cast<sockaddr_in*>(&ss);
+    inet_ntop(AF_INET, &a->sin_addr, buf, sizeof buf);
+    return cat(buf, ":", ntohs(a->sin_port));
+  }
+  if (ss.ss_family == AF_INET6) {
+    auto* a = reinterpret_cast<sockaddr_in6*>(&ss);
+    inet_ntop(AF_INET6, &a->sin6_addr, buf, sizeof buf);
+    return cat("[", buf, "]:", ntohs(a->sin6_port));
+  }
+  return "[local]";
+}
+
+// Splits the "options" startup parameter at blanks, backslash escapes.
+std::vector<std::string> split_options(std::string_view s) {
+  std::vector<std::string> out;
+  std::string word;
+  bool in_word = false;
+  for (size_t i = 0; i < s.size(); i++) {
+    char c = s[i];
+    if (c == ' ' || c == '\t' || c == '\n') {
+      if (in_word) out.push_back(word);
+      word.clear();
+      in_word = false;
+      continue;
+    }
+    if (c == '\\' && i + 1 < s.size()) c = s[++i];
+    word += c;
+    in_word = true;
+  }
+  if (in_word) out.push_back(word);
+  return out;
+}
+
+bool equal_keys(uint32_t a, uint32_t b) {
+  volatile uint32_t d = a ^ b;
+  return d == 0;
+}
+
+void set_text(char* to, size_t size, std::string_view s) {
+  size_t n = std::min(s.size(), size - 1);
+  std::memcpy(to, s.data(), n);
+  to[n] = '\0';
+}
+
+}  // namespace
+
+bool Session::cancel_request(std::string_view body) {
+  wire::Reader r(body);
+  r.int32();
+  int32_t pid = r.int32();
+  auto key = static_cast<uint32_t>(r.int32());
+  if (r.failed() || !r.at_end()) return false;
+  if (!region::attached()) return false;
+  for (int i = 0; i < region::slot_high_water(); i++) {
+    SlotNo n{static_cast<uint16_t>(i)};
+    region::ProcSlot& s = region::slot(n);
+    if (n == region::my_slot_no() || s.state.load() == region::SlotState::kFree || s.pid.load() != pid || pid <= 0) continue;
+    if (!equal_keys(s.cancel_key.load(), key) || s.cancel_key.load() == 0) return false;
+    int pidfd = os::open_pidfd(pid);
+    if (pidfd < 0) return false;
+    if (region::slot_alive(n) && s.pid.load() == pid) {
+      s.cancel_pending = 1;
+      os::signal_pidfd(pidfd, SIGUSR1);
+    }
+    close(pidfd);
+    return true;
+  }
+  return false;
+}
+
+void Session::send_parameter_status(std::string_view name, std::string_view value) {
+  out_.begin('S');
+  out_.cstring(name);
+  out_.cstring(value);
+  out_.end();
+}
+
+// False: the connection was served otherwise (cancel request) or the client went away.
+bool Session::startup() {
+  int64_t timeout = settings_.get_int("authentication_timeout");
+  conn_.set_deadline(os::monotonic_us() + timeout * 1'000'000, on_auth_deadline);
+  conn_.set_on_interrupt([] { interrupts::check_idle(); });
+  int one = 1;
+  setsockopt(conn_.fd(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(conn_.fd(), SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+  std::string body;
+  bool ssl_answered = false, gss_answered = false;
+  uint32_t version;
+  while (true) {
+    if (!conn_.read_startup(&body)) return false;
+    version = static_cast<uint32_t>(load_be<int32_t>(body.data()));
+    if (version == wire::kCancelRequest) {
+      cancel_request(body);
+      return false;
+    }
+    bool ssl = version == wire::kSslRequest, gss = version == wire::kGssEncRequest;
+    if (!ssl && !gss) break;
+    if ((ssl ? ssl_answered : gss_answered) || conn_.input_buffered())
+      throw SqlError{sqlstate::kProtocolViolation, "received unencrypted data after encryption request"}.fatal();
+    (ssl ? ssl_answered : gss_answered) = true;
+    conn_.out().push_back('N');
+    conn_.flush();
+  }
+  uint32_t major = version >> 16, minor = version & 0xFFFF;
+  if (major != 3)
+    throw SqlError{sqlstate::kFeatureNotSupported, cat("unsupported frontend protocol ", major, ".", minor, ": server supports 3.0 to 3.0")}.fatal();
+  std::map<std::string, std::string> options;
+  std::vector<std::string> unknown;
+  wire::Reader r(body);
+  r.int32();
+  while (true) {
+    std::string_view name = r.cstring();
+    if (r.failed()) throw SqlError{sqlstate::kProtocolViolation, "invalid startup packet layout: expected terminator as last byte"}.fatal();
+    if (name.empty()) break;
+    std::string_view value = r.cstring();
+    if (r.failed()) throw SqlError{sqlstate::kProtocolViolation, "invalid startup packet layout: expected terminator as last byte"}.fatal();
+    if (name.starts_with("_pq_.")) unknown.emplace_back(name);
+    else options[std::string(name)] = value;
+  }
+  if (!r.at_end()) throw SqlError{sqlstate::kProtocolViolation, "invalid startup packet layout: expected terminator as last byte"}.fatal();
+  if (minor > 0 || !unknown.empty()) {
+    out_.begin('v');
+    out_.int32(0);
+    out_.int32(static_cast<int32_t>(unknown.size()));
+    for (const std::string& u : unknown) out_.cstring(u);
+    out_.end();
+  }
+  authenticate(options);
+  return true;
+}
+
+void Session::authenticate(const std::map<std::string, std::string>& options) {
+  auto find = [&](const char* name) {
+    auto it = options.find(name);
+    return it == options.end() ? std::string() : it->second;
+  };
+  user_name_ = find("user").substr(0, 63);
+  if (user_name_.empty()) throw SqlError{sqlstate::kInvalidAuthorizationSpecification, "no PostgreSQL user name specified in startup packet"}.fatal();
+  database_name_ = find("database").substr(0, 63);
+  if (database_name_.empty()) database_name_ = user_name_;
+  std::string replication = find("replication");
+  bool wants_replication = false;
+  if (!replication.empty() && (!parse_bool(replication, &wants_replication) || wants_replication)) throw_unsupported("replication");
+  region::ProcSlot& slot = region::my_slot();
+  set_text(slot.client_addr, sizeof slot.client_addr, peer_address(conn_.fd()));
+  txn::start();
+  auto role = catalog::find_role(user_name_);
+  if (!role) throw SqlError{sqlstate::kInvalidAuthorizationSpecification, cat("role \"", user_name_, "\" does not exist")}.fatal();
+  if (!role->can_login) throw SqlError{sqlstate::kInvalidAuthorizationSpecification, cat("role \"", user_name_, "\" is not permitted to log in")}.fatal();
+  auto db = catalog::find_database(database_name_);
+  if (!db) throw SqlError{sqlstate::kInvalidCatalogName, cat("database \"", database_name_, "\" does not exist")}.fatal();
+  if (!db->allow_connections) throw SqlError{sqlstate::kObjectNotInPrerequisiteState, cat("database \"", database_name_, "\" is not currently accepting connections")}.fatal();
+  user_ = session_user_ = role->oid;
+  superuser_ = role->superuser;
+  database_ = db->oid;
+  slot.role = raw(user_);
+  slot.backend_start_us = static_cast<uint64_t>(now_us());
+  slot.state = region::SlotState::kActive;
+  slot.database = raw(database_);
+  session_limit();
+  // CREATE/DROP DATABASE and this session must not miss each other.
+  lock::acquire(lock::Tag{lock::Kind::kDatabase, 0, 0, Oid{0}, raw(database_), 0}, lock::Mode::kRowExclusive);
+  if (!catalog::find_database(database_)) throw SqlError{sqlstate::kInvalidCatalogName, cat("database \"", database_name_, "\" does not exist")}.fatal();
+  catalog::connect_database(database_);
+  catalog::set_user(user_);
+  settings_.on_change = [this](const SettingDef* d, std::string_view name, const std::string& value) { settings_changed(d, name, value); };
+  settings_.set_from("is_superuser", superuser_ ? "on" : "off", SettingSource::kClient);
+  settings_.set_from("session_authorization", user_name_, SettingSource::kClient);
+  for (auto& [name, value] : catalog::role_settings(database_, user_)) {
+    try {
+      settings_.set_from(name, value, SettingSource::kDatabaseUser);
+    } catch (SqlError& e) {
+      e.severity = Severity::kWarning;
+      notice(e);
+    }
+  }
+  auto apply = [&](std::string_view name, std::string_view value) {
+    const SettingDef* d = find_setting(name);
+    if (d && d->context < SettingContext::kSuperuserBackend)
+      throw SqlError{sqlstate::kCantChangeRuntimeParam, cat("parameter \"", d->name, "\" cannot be changed without restarting the server")}.fatal();
+    if (d && !superuser_ && (d->context == SettingContext::kSuperuser || d->context == SettingContext::kSuperuserBackend))
+      throw SqlError{sqlstate::kInsufficientPrivilege, cat("permission denied to set parameter \"", d->name, "\"")}.fatal();
+    try {
+      settings_.set_from(name, value, SettingSource::kClient);
+    } catch (SqlError& e) {
+      e.severity = Severity::kFatal;
+      throw;
+    }
+  };
+  for (const auto& [name, value] : options) {
+    if (name == "user" || name == "database" || name == "replication") continue;
+    if (name == "options") {
+      auto words = split_options(value);
+      for (size_t i = 0; i < words.size(); i++) {
+        std::string w = words[i];
+        if (w == "-c" && i + 1 < words.size()) w = words[++i];
+        else if (w.starts_with("-c")) w = w.substr(2);
+        else if (w.starts_with("--")) w = w.substr(2);
+        else throw SqlError{sqlstate::kSyntaxError, cat("invalid command-line argument for server process: ", w)}.fatal();
+        size_t eq = w.find('=');
+        if (eq == std::string::npos) throw SqlError{sqlstate::kSyntaxError, cat("-c ", w, " requires a value")}.fatal();
+        std::string n = w.substr(0, eq);
+        std::replace(n.begin(), n.end(), '-', '_');
+        apply(n, w.substr(eq + 1));
+      }
+      continue;
+    }
+    apply(name, value);
+  }
+  txn::commit();
+  settings_.on_change = nullptr;
+  refresh_cached();
+  out_.begin('R');
+  out_.int32(0);
+  out_.end();
+  for (const SettingDef& d : setting_defs())
+    if (d.report) send_parameter_status(d.name, settings_.get(d.name));
+  settings_.on_change = [this](const SettingDef* d, std::string_view name, const std::string& value) { settings_changed(d, name, value); };
+  uint32_t key = 0;
+  while (key == 0)
+    if (getrandom(&key, sizeof key, 0) != sizeof key) throw SqlError{sqlstate::kSystemError, "could not get random bytes"}.fatal();
+  cancel_key_ = key;
+  slot.cancel_pending = 0;
+  slot.cancel_key = key;
+  out_.begin('K');
+  out_.int32(slot.pid.load());
+  out_.int32(static_cast<int32_t>(key));
+  out_.end();
+  conn_.set_deadline(0, nullptr);
+}
+
+// max_connections counts sessions, not spares or workers.
+void Session::session_limit() {
+  int64_t limit = settings_.get_int("max_connections"), reserved = settings_.get_int("superuser_reserved_connections");
+  int64_t sessions = 0;
+  for (int i = 0; i < region::slot_high_water(); i++) {
+    auto s = region::slot(SlotNo{static_cast<uint16_t>(i)}).state.load();
+    sessions += s == region::SlotState::kIdle || s == region::SlotState::kActive || s == region::SlotState::kIdleInTransaction;
+  }
+  if (sessions > limit) throw SqlError{sqlstate::kTooManyConnections, "sorry, too many clients already"}.fatal();
+  if (sessions > limit - reserved && !superuser_)
+    throw SqlError{sqlstate::kTooManyConnections, "remaining connection slots are reserved for non-replication superuser connections"}.fatal();
+}
+
+void Session::settings_changed(const SettingDef* def, std::string_view name, const std::string& value) {
+  std::string_view n = def ? def->name : name;
+  if (n == "search_path") catalog::set_search_path(value);
+  if (n == "DateStyle") set_date_style(cached_.time, value);
+  if (n == "TimeZone") set_time_zone(cached_.time, value);
+  if (n == "IntervalStyle") set_interval_style(cached_.time, value);
+  if (n == "application_name") set_text(region::my_slot().application_name, sizeof region::my_slot().application_name, value);
+  refresh_cached();
+  if (def && def->report) pending_status_.emplace_back(def->name, value);
+}
+
+void Session::refresh_cached() {
+  Settings& s = settings_;
+  set_date_style(cached_.time, s.get("DateStyle"));
+  set_time_zone(cached_.time, s.get("TimeZone"));
+  set_interval_style(cached_.time, s.get("IntervalStyle"));
+  cached_.extra_float_digits = static_cast<int>(s.get_int("extra_float_digits"));
+  cached_.bytea_hex = s.get("bytea_output") == "hex";
+  cached_.statement_timeout_ms = s.get_int("statement_timeout");
+  cached_.lock_timeout_ms = s.get_int("lock_timeout");
+  cached_.idle_in_transaction_ms = s.get_int("idle_in_transaction_session_timeout");
+  cached_.idle_session_ms = s.get_int("idle_session_timeout");
+  const std::string& m = s.get("client_min_messages");
+  cached_.client_min = m.starts_with("debug") ? Severity::kDebug : m == "log" ? Severity::kLog : m == "notice" || m == "info" ? Severity::kNotice : m == "warning" ? Severity::kWarning : Severity::kError;
+  cached_.log_statement_all = s.get("log_statement") == "all";
+  cached_.log_min_duration_ms = s.get_int("log_min_duration_statement");
+  cached_.work_mem_bytes = static_cast<size_t>(s.get_int("work_mem")) << 10;
+  cached_.maintenance_work_mem_bytes = static_cast<size_t>(s.get_int("maintenance_work_mem")) << 10;
+  sql::PlannerSettings& p = cached_.planner;
+  p.seq_page_cost = s.get_real("seq_page_cost");
+  p.random_page_cost = s.get_real("random_page_cost");
+  p.cpu_tuple_cost = s.get_real("cpu_tuple_cost");
+  p.cpu_index_tuple_cost = s.get_real("cpu_index_tuple_cost");
+  p.cpu_operator_cost = s.get_real("cpu_operator_cost");
+  p.effective_cache_pages = s.get_real("effective_cache_size");
+  p.work_mem_bytes = static_cast<double>(cached_.work_mem_bytes);
+  p.enable_seqscan = s.get_bool("enable_seqscan");
+  p.enable_indexscan = s.get_bool("enable_indexscan");
+  p.enable_indexonlyscan = s.get_bool("enable_indexonlyscan");
+  p.enable_hashjoin = s.get_bool("enable_hashjoin");
+  p.enable_mergejoin = s.get_bool("enable_mergejoin");
+  p.enable_nestloop = s.get_bool("enable_nestloop");
+  p.enable_hashagg = s.get_bool("enable_hashagg");
+  p.enable_sort = s.get_bool("enable_sort");
+  p.enable_material = s.get_bool("enable_material");
+  p.enable_tidscan = s.get_bool("enable_tidscan");
+  lock::set_lock_timeout(static_cast<int>(cached_.lock_timeout_ms));
+  lock::set_deadlock_timeout(static_cast<int>(s.get_int("deadlock_timeout")));
+  txn::set_synchronous_commit(s.get("synchronous_commit") != "off");
+}
+
+void Session::refuse(int client_fd, const SqlError& why) {
+  Connection conn(client_fd);
+  conn.set_deadline(os::monotonic_us() + 5'000'000, on_auth_deadline);
+  try {
+    std::string body;
+    while (conn.read_startup(&body)) {
+      auto version = static_cast<uint32_t>(load_be<int32_t>(body.data()));
+      if (version == wire::kSslRequest || version == wire::kGssEncRequest) {
+        conn.out().push_back('N');
+        conn.flush();
+        continue;
+      }
+      if (version == wire::kCancelRequest) return;
+      wire::Writer w(conn.out());
+      w.begin('E');
+      w.byte('S'); w.cstring("FATAL");
+      w.byte('V'); w.cstring("FATAL");
+      w.byte('C'); w.cstring(why.sqlstate.view());
+      w.byte('M'); w.cstring(why.message);
+      if (!why.detail.empty()) { w.byte('D'); w.cstring(why.detail); }
+      if (!why.hint.empty()) { w.byte('H'); w.cstring(why.hint); }
+      w.byte('\0');
+      w.end();
+      conn.flush();
+      return;
+    }
+  } catch (...) {
+  }
+}
+
+}  // namespace postern::session
