@@ -42,6 +42,16 @@ procs = rows("""select oid::int8 as oid, proname, proowner::int8, prolang::int8 
   provolatile, proparallel, pronargs, pronargdefaults, prorettype::int8 as ret, proargtypes::text as args, proallargtypes::int8[] as allargs, proargmodes::text[] as modes, proargnames as names, prosrc,
   (select array_agg(pg_get_function_arg_default(p.oid, i) order by i) from generate_series(1, pronargs) i where i > pronargs - pronargdefaults) as defaults
   from pg_proc p where oid < 16384 and pronamespace = 11 and prolang <> 13 order by oid""")
+
+def own(oid, name, ret, args, retset, src):
+    return {"oid": oid, "proname": name, "proowner": 10, "lang": 12, "procost": 1, "prorows": 10 if retset else 0, "variadic": 0, "prokind": "f", "proleakproof": False,
+            "proisstrict": True, "proretset": retset, "provolatile": "v", "proparallel": "u", "pronargs": len(args), "pronargdefaults": 0, "ret": ret,
+            "args": " ".join(map(str, args)), "allargs": None, "modes": None, "names": None, "prosrc": src, "defaults": None}
+
+
+# Postern's own functions, in the range of OIDs that PostgreSQL keeps free for such.
+procs += [own(9001, "check_relation", 25, [2205], True, "check_relation"), own(9002, "postern_counters", 25, [], True, "postern_counters")]
+procs.sort(key=lambda p: p["oid"])
 ops = rows("""select oid::int8 as oid, oprname, oprkind, oprcanmerge, oprcanhash, oprleft::int8 as l, oprright::int8 as r, oprresult::int8 as res, oprcom::int8 as com,
   oprnegate::int8 as neg, oprcode::oid::int8 as code, oprrest::oid::int8 as rest, oprjoin::oid::int8 as join from pg_operator where oid < 16384 order by oprname collate "C", oid""")
 casts = rows("select castsource::int8 as s, casttarget::int8 as t, castfunc::int8 as f, castcontext as c, castmethod as m, oid::int8 as oid from pg_cast where oid < 16384 order by 1, 2")

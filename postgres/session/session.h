@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/base/error.h"
 #include "common/settings/settings.h"
 #include "postgres/session/connection.h"
 #include "postgres/session/statement.h"
