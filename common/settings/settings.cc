@@ -95,7 +95,7 @@ std::string canonical_enum(const SettingDef& d, std::string_view text) {
     list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
   }
   bool b;
-  if (shown.find("on") != std::string::npos && parse_bool(t, &b)) return b ? "on" : "off";   // synchronous_commit = true and the like
+  if (shown.find("on") != std::string::npos && parse_bool_setting(t, &b)) return b ? "on" : "off";   // synchronous_commit = true and the like
   bad_value(d, text, cat("Available values: ", shown, "."));
 }
 
@@ -121,7 +121,7 @@ const char* source_name(SettingSource s) {
   return kNames[static_cast<int>(s)];
 }
 
-bool parse_bool(std::string_view text, bool* value) {
+bool parse_bool_setting(std::string_view text, bool* value) {
   std::string t;
   for (char c : trim(text)) t += lower(c);
   auto prefix_of = [&](const char* word, size_t least) { return t.size() >= least && std::string_view(word).substr(0, t.size()) == t; };
@@ -134,7 +134,7 @@ std::string canonical_setting(const SettingDef& d, std::string_view text) {
   switch (d.type) {
     case SettingType::kBool: {
       bool b;
-      if (!parse_bool(text, &b)) throw SqlError{sqlstate::kInvalidParameterValue, cat("parameter \"", d.name, "\" requires a Boolean value")};
+      if (!parse_bool_setting(text, &b)) throw SqlError{sqlstate::kInvalidParameterValue, cat("parameter \"", d.name, "\" requires a Boolean value")};
       return b ? "on" : "off";
     }
     case SettingType::kInt:

@@ -38,7 +38,7 @@ const char* source_name(SettingSource s);
 std::string canonical_setting(const SettingDef& def, std::string_view text);
 // As SHOW prints it: with the largest unit that divides evenly.
 std::string display_setting(const SettingDef& def, std::string_view canonical);
-bool parse_bool(std::string_view text, bool* value);         // on/off/true/false/yes/no/1/0 and prefixes
+bool parse_bool_setting(std::string_view text, bool* value);         // on/off/true/false/yes/no/1/0 and prefixes
 
 // One assignment of a configuration file.
 struct FileSetting { std::string name, value, file; int line; };

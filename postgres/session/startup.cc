@@ -171,7 +171,7 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
   if (database_name_.empty()) database_name_ = user_name_;
   std::string replication = find("replication");
   bool wants_replication = false;
-  if (!replication.empty() && (!parse_bool(replication, &wants_replication) || wants_replication)) throw_unsupported("replication");
+  if (!replication.empty() && (!parse_bool_setting(replication, &wants_replication) || wants_replication)) throw_unsupported("replication");
   region::ProcSlot& slot = region::my_slot();
   set_text(slot.client_addr, sizeof slot.client_addr, peer_address(conn_.fd()));
   txn::start();

@@ -28,7 +28,7 @@ bool option_bool(const ast::DefElem& d) {
     default: {
       bool b;
       std::string_view text = d.kind == ast::DefKind::kTypeName || d.kind == ast::DefKind::kNames ? (d.names.empty() ? std::string_view{} : d.names.back()) : d.text;
-      if (!parse_bool(text, &b)) throw SqlError{sqlstate::kSyntaxError, cat(d.name, " requires a Boolean value")};
+      if (!parse_bool_setting(text, &b)) throw SqlError{sqlstate::kSyntaxError, cat(d.name, " requires a Boolean value")};
       return b;
     }
   }
@@ -533,6 +533,10 @@ void Session::run_explain(const ast::Stmt& stmt, Portal& portal) {
   portal.tag = "EXPLAIN";
 }
 
+void Session::drop_temp_objects() {
+  if (raw(catalog::temp_namespace(false))) throw_unsupported("DISCARD TEMP");
+}
+
 void Session::run_discard(const ast::Stmt& stmt, Portal& portal) {
   switch (ast::to<ast::DiscardStmt>(stmt).what) {
     case ast::DiscardKind::kAll: {
@@ -547,7 +551,7 @@ void Session::run_discard(const ast::Stmt& stmt, Portal& portal) {
       prepared_.clear();
       by_text_.clear();
       lock::release_session_locks();
-      ddl::discard_temp();
+      drop_temp_objects();
       ddl::discard_sequences();
       portal.tag = "DISCARD ALL";
       return;
@@ -558,7 +562,7 @@ void Session::run_discard(const ast::Stmt& stmt, Portal& portal) {
       portal.tag = "DISCARD PLANS";
       return;
     case ast::DiscardKind::kSequences: ddl::discard_sequences(); portal.tag = "DISCARD SEQUENCES"; return;
-    case ast::DiscardKind::kTemp: ddl::discard_temp(); portal.tag = "DISCARD TEMP"; return;
+    case ast::DiscardKind::kTemp: drop_temp_objects(); portal.tag = "DISCARD TEMP"; return;
   }
 }
 
