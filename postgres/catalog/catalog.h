@@ -48,6 +48,7 @@ std::optional<RoleInfo> find_role(Oid oid);
 bool is_superuser(Oid role);
 // True if member is role or, through memberships with INHERIT, has its privileges.
 bool has_role(Oid member, Oid role);
+bool has_membership_path(Oid member, Oid role);   // member is role or a member of it, directly or not; superusers get no exception
 // Settings of ALTER DATABASE/ROLE SET that apply to this session, weakest first: (name, value).
 std::vector<std::pair<std::string, std::string>> role_settings(Oid database, Oid role);
 

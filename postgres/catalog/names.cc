@@ -182,13 +182,14 @@ bool is_superuser(Oid role) {
   return r && r->superuser;
 }
 
-bool has_role(Oid member, Oid role) {
-  if (member == role || is_superuser(member)) return true;
+namespace {
+bool member_of(Oid member, Oid role, bool inheriting) {
+  if (member == role) return true;
   std::vector<Oid> seen{member};
   Arena arena;
   for (size_t i = 0; i < seen.size(); i++) {
     auto info = find_role(seen[i]);
-    if (!info || !info->inherit) continue;
+    if (!info || (inheriting && !info->inherit)) continue;
     Datum key = from_oid(seen[i]);
     for (const CatalogRow& r : scan(pg_auth_members::kTable, pg_auth_members::k_member_role_index, {&key, 1}, arena)) {
       Oid granted = r.oid(pg_auth_members::roleid);
@@ -198,6 +199,10 @@ bool has_role(Oid member, Oid role) {
   }
   return false;
 }
+}  // namespace
+
+bool has_role(Oid member, Oid role) { return member == role || is_superuser(member) || member_of(member, role, true); }
+bool has_membership_path(Oid member, Oid role) { return member_of(member, role, false); }
 
 std::vector<std::pair<std::string, std::string>> role_settings(Oid database, Oid role) {
   std::vector<std::pair<std::string, std::string>> out;

@@ -38,6 +38,7 @@ int64_t currval(Oid sequence);             // 55000 when not yet called in this 
 int64_t setval(Oid sequence, int64_t value, bool is_called);
 int64_t lastval();
 void discard_sequences();                  // DISCARD SEQUENCES
+void discard_temp();                       // DISCARD TEMP and the end of a session: drops its temporary objects (needs a transaction)
 extern const FnTables kDdlFns;             // nextval & co, for main to join with the others
 
 // Workers' bodies.

@@ -146,5 +146,10 @@ std::vector<Oid> owned_sequences(Oid table);
 void set_relation_owner(UtilityContext& cx, RelationRef rel, Oid owner);
 void define_constraint(UtilityContext& cx, Oid table, const ast::Constraint& c, bool new_table);
 void rebuild_indexes(UtilityContext& cx, Oid table);
+// A column gets a new name: the stored texts of checks, index expressions and predicates of its table, and of views over it, are written anew.
+void rename_in_expressions(UtilityContext& cx, const RelationDesc& table, int attnum, std::string_view new_name);
+// Defaults that name an owned sequence are written anew after it moved.
+void refresh_sequence_defaults(UtilityContext& cx, Oid table);
+void drop_temp_objects(Oid ns);
 
 }  // namespace postern::ddl

@@ -306,6 +306,17 @@ void copy_database_dir(Oid from, Oid to) {
   if (!os::sync_dir(target.c_str())) os::throw_errno(errno, cat("could not fsync directory \"", database_path(to), "\""));
 }
 
+int64_t database_bytes(Oid database) {
+  std::string path = absolute(database_path(database));
+  std::vector<std::string> names;
+  if (!os::list_dir(path.c_str(), names)) return 0;
+  int64_t total = 0;
+  struct stat st;
+  for (auto& n : names)
+    if (os::stat_path(cat(path, "/", n).c_str(), st)) total += st.st_size;
+  return total;
+}
+
 void drop_database_dir(Oid database) {
   POSTERN_CHECK(raw(database) != 0);
   close_all();

@@ -47,6 +47,7 @@ void sync(RelFile file, Fork fork);                   // one file, now
 void create_database_dir(Oid database, bool exists_ok = false);
 void copy_database_dir(Oid from, Oid to);             // all files, fsynced; source pages must be on disk
 void drop_database_dir(Oid database);                 // fine when missing
+int64_t database_bytes(Oid database);                       // of all its files as they are on disk; 0: global
 void close_all();                                     // this process's descriptors
 
 }  // namespace postern::storage
