@@ -25,11 +25,13 @@ Session::Session(Settings& settings, int client_fd) : settings_(settings), conn_
   g_session = this;
   txn::set_interrupt_check([] { interrupts::check(); });
   sql::set_session_services(this);
+  g_session_services = this;
 }
 
 Session::~Session() {
   portals_.clear();
   sql::set_session_services(nullptr);
+  g_session_services = nullptr;
   txn::set_interrupt_check(nullptr);
   g_session = nullptr;
 }
