@@ -17,6 +17,7 @@
 #include "postgres/access/stats.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/ddl/ddl.h"
+#include "postgres/ddl/definitions.h"
 #include "postgres/region/region.h"
 #include "postgres/session/functions.h"
 #include "postgres/txn/txn.h"
@@ -34,6 +35,7 @@ void register_all() {
   for (const FnTables* t : types_fn_tables()) tables.push_back(t);
   tables.push_back(&catalog::kCatalogFns);
   tables.push_back(&ddl::kDdlFns);
+  tables.push_back(&ddl::kDefinitionFns);
   tables.push_back(&session::kSessionFns);
   set_fn_tables(tables);
   wal::attach_hooks();
