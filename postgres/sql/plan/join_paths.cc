@@ -260,6 +260,7 @@ void QueryPlanner::collect(FromItem* f, JoinProblem& p, std::vector<Qual*>& qual
       for (Qual* q : make_quals(f->on)) {
         if (q->hashable && ((!(q->lrels & ~l->rels) && !(q->rrels & ~r->rels)) || (!(q->rrels & ~l->rels) && !(q->lrels & ~r->rels)))) j->keys.push_back(q);
         else j->join_filter.push_back(q);
+        note_uses(q->e, q->rels | item->rels);
         sel *= qual_selectivity(*q);
       }
       if (j->keys.empty() && !j->join_filter.empty() && !(j->join_filter.size() == 1 && j->join_filter[0]->e->kind == ExprKind::kConst))
@@ -290,8 +291,14 @@ JoinProblem* QueryPlanner::plan_from(FromItem* f, std::vector<Qual*> quals) {
     JoinItem* home = nullptr;
     for (JoinItem* i : p->items)
       if (q->rels && !(q->rels & ~i->rels) && i->type == JoinType::kInner && i->rel >= 0) home = i;
-    if (home) home->restrict.push_back(q);
-    else p->quals.push_back(q);
+    if (home) {
+      home->restrict.push_back(q);
+      continue;
+    }
+    p->quals.push_back(q);
+    // Tested above an outer join or above a whole sub-problem: its columns have to come up to there.
+    for (JoinItem* i : p->items)
+      if ((q->rels & i->rels) && (i->type != JoinType::kInner || i->rel < 0)) note_uses(q->e, 0);
   }
   for (JoinItem* i : p->items) {
     if (i->rel >= 0) {
