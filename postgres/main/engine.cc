@@ -36,6 +36,7 @@ void register_all() {
   tables.push_back(&catalog::kCatalogFns);
   tables.push_back(&ddl::kDdlFns);
   tables.push_back(&ddl::kDefinitionFns);
+  tables.push_back(&exec::kWindowFunctions);
   tables.push_back(&session::kSessionFns);
   set_fn_tables(tables);
   wal::attach_hooks();

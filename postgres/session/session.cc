@@ -6,6 +6,7 @@
 #include "common/base/cat.h"
 #include "common/os/process.h"
 #include "postgres/catalog/catalog.h"
+#include "postgres/ddl/ddl.h"
 #include "postgres/session/interrupts.h"
 #include "postgres/sql/ast/ast.h"
 #include "postgres/txn/interrupts.h"
@@ -65,6 +66,11 @@ int Session::serve(const std::function<void()>& auth_done) {
     }
     drop_portals(true, false);
     lock::release_session_locks();
+    if (raw(database_) && !region::poisoned() && raw(catalog::temp_namespace(false))) {
+      txn::start();
+      ddl::discard_temp();
+      txn::commit();
+    }
   } catch (SqlError&) {
   }
   return exit_status_;

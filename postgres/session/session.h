@@ -141,7 +141,6 @@ class Session final : public SessionServices {
   void require_superuser(std::string_view what);
   void set_variable(std::string_view name, const SettingDef* def, const std::string* value, bool local);
   Oid type_by_text(std::string_view text, bool missing_ok);
-  void drop_temp_objects();
   void set_role(std::string_view setting, const std::string* value, bool local);
   std::vector<NullableDatum> execute_params(Prepared& target, std::span<ast::Expr* const> args, Arena& arena);
   PreparedRef wrap(const Prepared& outer, const ast::Stmt* stmt);

@@ -16,7 +16,6 @@ void Session::run_simple_statement(const PreparedRef& p, bool last) {
   start_transaction_if_needed();
   Portal& portal = create_portal("", p, {});
   run_portal(portal, 0, true);
-  portal.run.reset();
   std::string tag = complete_tag(portal);
   auto it = portals_.find("");
   if (it != portals_.end()) {

@@ -533,10 +533,6 @@ void Session::run_explain(const ast::Stmt& stmt, Portal& portal) {
   portal.tag = "EXPLAIN";
 }
 
-void Session::drop_temp_objects() {
-  if (raw(catalog::temp_namespace(false))) throw_unsupported("DISCARD TEMP");
-}
-
 void Session::run_discard(const ast::Stmt& stmt, Portal& portal) {
   switch (ast::to<ast::DiscardStmt>(stmt).what) {
     case ast::DiscardKind::kAll: {
@@ -551,7 +547,7 @@ void Session::run_discard(const ast::Stmt& stmt, Portal& portal) {
       prepared_.clear();
       by_text_.clear();
       lock::release_session_locks();
-      drop_temp_objects();
+      ddl::discard_temp();
       ddl::discard_sequences();
       portal.tag = "DISCARD ALL";
       return;
@@ -562,7 +558,7 @@ void Session::run_discard(const ast::Stmt& stmt, Portal& portal) {
       portal.tag = "DISCARD PLANS";
       return;
     case ast::DiscardKind::kSequences: ddl::discard_sequences(); portal.tag = "DISCARD SEQUENCES"; return;
-    case ast::DiscardKind::kTemp: drop_temp_objects(); portal.tag = "DISCARD TEMP"; return;
+    case ast::DiscardKind::kTemp: ddl::discard_temp(); portal.tag = "DISCARD TEMP"; return;
   }
 }
 
