@@ -20,7 +20,7 @@
 namespace postern::pq {
 namespace {
 
-constexpr const char* kSocketDirectories[] = {"/var/run/postgresql", "/tmp"};
+constexpr const char* kSocketDirectories[] = {"/tmp", "/var/run/postgresql"};
 constexpr size_t kMaxAuthBytes = 2000;
 
 std::string option(const PGconn* c, std::string_view name) {
