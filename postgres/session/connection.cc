@@ -1,10 +1,15 @@
 #include "postgres/session/connection.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstring>
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
@@ -14,74 +19,102 @@ namespace postern::session {
 namespace {
 constexpr size_t kReadBytes = 8 << 10, kMaxReadBytes = 256 << 10;
 constexpr size_t kKeepBytes = 64 << 10;   // buffers larger than this are given back when empty
+
+std::atomic<int> g_wake_fd{-1};
+
+void set_blocking(int fd, bool blocking) noexcept {
+  int flags = fcntl(fd, F_GETFL);
+  int want = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+  if (flags >= 0 && flags != want) fcntl(fd, F_SETFL, want);
+}
 }  // namespace
 
+Connection::Connection(int fd) : fd_(fd) {
+  set_blocking(fd, true);
+  g_wake_fd = fd;
+}
+
 Connection::~Connection() {
+  if (g_wake_fd == fd_) g_wake_fd = -1;
   if (fd_ >= 0) close(fd_);
 }
 
-bool Connection::fill() {
-  while (true) {
-    if (deadline_us_ || on_interrupt_) {
-      int timeout = -1;
-      if (deadline_us_) {
-        int64_t left = deadline_us_ - os::monotonic_us();
-        if (left <= 0) {
-          on_deadline_();
-          left = 1;
-        }
-        timeout = static_cast<int>(left / 1000 + 1);
-      }
-      // Data that is already there needs no poll.
-      size_t old = in_.size(), want = old < kReadBytes ? kReadBytes : kMaxReadBytes;
-      in_.resize(old + want);
-      ssize_t n = recv(fd_, in_.data() + old, want, MSG_DONTWAIT);
-      in_.resize(old + (n > 0 ? static_cast<size_t>(n) : 0));
-      if (n > 0) return true;
-      if (n == 0) return false;
-      if (errno == EINTR) {
-        if (on_interrupt_) on_interrupt_();
-        continue;
-      }
-      if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-      pollfd p{fd_, POLLIN, 0};
-      int r = poll(&p, 1, timeout);
-      if (r < 0 && errno == EINTR && on_interrupt_) on_interrupt_();
-      continue;
+void Connection::wake() noexcept {
+  int saved = errno, fd = g_wake_fd;
+  if (fd >= 0) set_blocking(fd, false);
+  errno = saved;
+}
+
+void Connection::make_room() {
+  size_t unread = end_ - at_;
+  size_t want = filled_ ? kMaxReadBytes : kReadBytes;
+  if (unread == 0 && capacity_ > kKeepBytes && !filled_) {
+    in_.reset();
+    capacity_ = 0;
+  }
+  if (capacity_ < unread + want) {
+    size_t capacity = std::max(unread + want, std::min(capacity_ * 2, capacity_ + (size_t{64} << 20)));
+    auto grown = std::make_unique_for_overwrite<char[]>(capacity);
+    if (unread) std::memcpy(grown.get(), in_.get() + at_, unread);
+    in_ = std::move(grown);
+    capacity_ = capacity;
+  } else if (at_ && (unread == 0 || capacity_ - end_ < want)) {
+    if (unread) std::memmove(in_.get(), in_.get() + at_, unread);
+  } else {
+    return;
+  }
+  at_ = 0;
+  end_ = unread;
+}
+
+// The kernel's own receive timeout carries the deadline.
+void Connection::limit_wait() {
+  if (!deadline_us_ && !limited_) return;
+  int64_t left = 0;
+  if (deadline_us_) {
+    left = deadline_us_ - os::monotonic_us();
+    if (left <= 0) {
+      on_deadline_();
+      left = 1;
     }
-    size_t old = in_.size();
-    in_.resize(old + kReadBytes);
-    ssize_t n = recv(fd_, in_.data() + old, kReadBytes, 0);
-    in_.resize(old + (n > 0 ? static_cast<size_t>(n) : 0));
-    if (n > 0) return true;
-    if (n < 0 && errno == EINTR) continue;
-    return false;
+  }
+  timeval t{left / 1'000'000, left % 1'000'000};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+  limited_ = left > 0;
+}
+
+bool Connection::fill() {
+  make_room();
+  while (true) {
+    limit_wait();
+    size_t room = capacity_ - end_;
+    ssize_t n = recv(fd_, in_.get() + end_, room, 0);
+    if (n > 0) {
+      end_ += static_cast<size_t>(n);
+      filled_ = static_cast<size_t>(n) == room;
+      return true;
+    }
+    if (n == 0) return false;
+    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) return false;
+    set_blocking(fd_, true);   // before looking: a signal that comes now ends the next recv
+    if (on_interrupt_) on_interrupt_();
   }
 }
 
 bool Connection::need(size_t bytes) {
-  while (in_.size() - at_ < bytes) {
-    if (at_ == in_.size()) {
-      in_.clear();
-      at_ = 0;
-      if (in_.capacity() > kKeepBytes) std::string().swap(in_);
-    } else if (at_ > kKeepBytes) {
-      in_.erase(0, at_);
-      at_ = 0;
-    }
+  while (end_ - at_ < bytes)
     if (!fill()) return false;
-  }
   return true;
 }
 
 bool Connection::read_startup(std::string* body) {
   if (!need(1)) return false;
   if (!need(4)) throw ConnectionLost{};
-  int32_t length = load_be<int32_t>(in_.data() + at_);
+  int32_t length = load_be<int32_t>(in_.get() + at_);
   if (length < 8 || static_cast<uint32_t>(length) > wire::kMaxStartupBytes)
     throw SqlError{sqlstate::kProtocolViolation, "invalid length of startup packet"}.fatal();
   if (!need(static_cast<size_t>(length))) throw ConnectionLost{};
-  body->assign(in_, at_ + 4, static_cast<size_t>(length) - 4);
+  body->assign(in_.get() + at_ + 4, static_cast<size_t>(length) - 4);
   at_ += static_cast<size_t>(length);
   return true;
 }
@@ -97,12 +130,12 @@ Connection::Message Connection::read_message() {
   char type = in_[at_];
   if (!known(type)) throw SqlError{sqlstate::kProtocolViolation, cat("invalid frontend message type ", static_cast<int>(static_cast<unsigned char>(type)))}.fatal();
   if (!need(5)) return {};
-  int32_t length = load_be<int32_t>(in_.data() + at_ + 1);
+  int32_t length = load_be<int32_t>(in_.get() + at_ + 1);
   uint32_t limit = may_be_long(type) ? wire::kMaxMessageBytes : wire::kMaxSmallMessageBytes;
   if (length < 4 || static_cast<uint32_t>(length) > limit) throw SqlError{sqlstate::kProtocolViolation, "invalid message length"}.fatal();
   size_t total = static_cast<size_t>(length) + 1;
   if (!need(total)) return {};
-  Message m{type, std::string_view(in_).substr(at_ + 5, total - 5)};
+  Message m{type, std::string_view(in_.get() + at_ + 5, total - 5)};
   at_ += total;
   return m;
 }

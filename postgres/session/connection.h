@@ -1,6 +1,10 @@
 // The client's socket: buffered reading of whole messages, buffered writing. Blocking, with a deadline and interrupts while it waits to read.
+//
+// Waiting without a deadline is one blocking recv. So that a signal that arrives just before it is not missed, signal handlers call wake(), which makes the socket
+// non-blocking until the wait has noticed.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -13,7 +17,7 @@ struct ConnectionLost {};
 
 class Connection {
  public:
-  explicit Connection(int fd) : fd_(fd) {}
+  explicit Connection(int fd);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -25,7 +29,7 @@ class Connection {
   // Next message; the body is valid until the next call. type 0: the client closed the connection. Calls on_wait() whenever it has to wait and is
   // interrupted. deadline_us: monotonic time, 0 none; then throws what on_deadline does.
   Message read_message();
-  bool input_buffered() const { return at_ < in_.size(); }   // another message has (begun to) come: replies may wait
+  bool input_buffered() const { return at_ < end_; }   // another message has (begun to) come: replies may wait
 
   std::string& out() { return out_; }
   void flush();                                  // throws ConnectionLost
@@ -35,14 +39,22 @@ class Connection {
   void set_deadline(int64_t monotonic_us, void (*on_deadline)()) { deadline_us_ = monotonic_us; on_deadline_ = on_deadline; }
   void set_on_interrupt(void (*fn)()) { on_interrupt_ = fn; }
 
+  // Ends the wait of the process's connection for input, now or when it begins. For signal handlers.
+  static void wake() noexcept;
+
   static constexpr size_t kFlushBytes = 64 << 10;
 
  private:
   bool fill();                                   // more input; false at EOF
   bool need(size_t bytes);                       // that many unread bytes are buffered
+  void make_room();
+  void limit_wait();
   int fd_;
-  std::string in_, out_;
-  size_t at_ = 0;
+  std::unique_ptr<char[]> in_;                   // unread input is [at_, end_)
+  size_t capacity_ = 0, at_ = 0, end_ = 0;
+  bool limited_ = false;                         // the socket has a receive timeout
+  bool filled_ = false;                          // the last read filled the buffer: more is coming
+  std::string out_;
   int64_t deadline_us_ = 0;
   void (*on_deadline_)() = nullptr;
   void (*on_interrupt_)() = nullptr;

@@ -103,6 +103,7 @@ void Session::bind_message(std::string_view body) {
       if (f != 0 && f != 1) throw SqlError{sqlstate::kInvalidParameterValue, cat("unsupported format code: ", f)};
     if (p->plannable) {
       portal.plan = plan_for(*p, portal.params);
+      set_columns(portal);
       size_t columns = portal.plan->stmt->column_names.size();
       if (portal.formats.size() > 1 && portal.formats.size() != columns)
         throw SqlError{sqlstate::kProtocolViolation, cat("bind message has ", portal.formats.size(), " result formats but query has ", columns, " columns")};
@@ -147,20 +148,17 @@ void Session::describe_message(std::string_view body) {
   if (it == portals_.end()) throw SqlError{sqlstate::kUndefinedCursor, cat("portal \"", name, "\" does not exist")};
   Portal& portal = *it->second;
   check_failed_block(portal.prepared->stmt);
-  std::vector<ResultColumn> columns;
-  if (portal.plan) {
-    const sql::PlannedStmt& s = *portal.plan->stmt;
-    for (size_t i = 0; i < s.column_names.size(); i++) columns.push_back({s.column_names[i], s.column_types[i], s.column_typmods[i], s.origin_tables[i], s.origin_attnos[i]});
-  } else {
-    columns = describe_columns(*portal.prepared);
-  }
+  std::vector<ResultColumn> described;
+  if (!portal.plan) described = describe_columns(*portal.prepared);
+  const std::vector<ResultColumn>& columns = portal.plan ? portal.columns : described;
   if (columns.empty() && !returns_rows(*portal.prepared)) {
     out_.begin('n');
     out_.end();
     return;
   }
+  if (portal.formats.size() == columns.size()) return send_row_description(columns, portal.formats);
   std::vector<int16_t> formats = portal.formats;
-  if (formats.size() != columns.size()) formats.resize(columns.size(), formats.size() == 1 ? formats[0] : int16_t{0});
+  formats.resize(columns.size(), formats.size() == 1 ? formats[0] : int16_t{0});
   send_row_description(columns, formats);
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "postgres/region/region.h"
+#include "postgres/session/connection.h"
 
 namespace postern::session::interrupts {
 namespace {
@@ -19,10 +20,11 @@ void on_signal(int signal) {
     case SIGTERM: g_terminate = true; break;
     case SIGINT: g_cancel = true; break;
     case SIGALRM: g_timeout = true; break;
-    case SIGHUP: g_reload = true; return;
+    case SIGHUP: g_reload = true; break;
     default: break;   // SIGUSR1: look at the slot
   }
-  g_pending = true;
+  if (signal != SIGHUP) g_pending = true;
+  Connection::wake();
 }
 
 void disarm() {

@@ -72,8 +72,7 @@ PlanRef Session::make_plan(Prepared& p, std::span<const NullableDatum> params) {
 }
 
 PlanRef Session::plan_for(Prepared& p, std::span<const NullableDatum> params) {
-  const std::string& mode = settings_.get("plan_cache_mode");
-  if (params.empty() || mode != "force_custom_plan") {
+  if (params.empty() || !cached_.force_custom_plan) {
     for (int attempt = 0; attempt < 3; attempt++) {
       if (!p.generic) {
         p.generic = make_plan(p, {});
@@ -86,7 +85,7 @@ PlanRef Session::plan_for(Prepared& p, std::span<const NullableDatum> params) {
     }
     if (!p.generic) p.generic = make_plan(p, {});
     bool cheap = p.generic->stmt->root->total_cost < kCustomPlanCost;
-    if (params.empty() || cheap || mode == "force_generic_plan" || p.stmt->kind == ast::StmtKind::kInsert) {
+    if (params.empty() || cheap || cached_.force_generic_plan || p.stmt->kind == ast::StmtKind::kInsert) {
       p.generic_plans++;
       return p.generic;
     }

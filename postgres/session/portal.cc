@@ -21,10 +21,16 @@ Portal& Session::create_portal(std::string name, PreparedRef p, std::vector<Null
   portal->prepared = std::move(p);
   portal->params = std::move(params);
   portal->savepoint_depth = txn::savepoint_depth();
-  portal->creation_time = now_us();
+  portal->creation_time = statement_start_us_;
   Portal& ref = *portal;
   portals_[std::move(name)] = std::move(portal);
   return ref;
+}
+
+void Session::set_columns(Portal& portal) {
+  const sql::PlannedStmt& s = *portal.plan->stmt;
+  portal.columns.reserve(s.column_names.size());
+  for (size_t i = 0; i < s.column_names.size(); i++) portal.columns.push_back({s.column_names[i], s.column_types[i], s.column_typmods[i], s.origin_tables[i], s.origin_attnos[i]});
 }
 
 void Session::start_portal(Portal& portal) {
@@ -34,8 +40,7 @@ void Session::start_portal(Portal& portal) {
   if (!p.plannable) return;
   if (!portal.plan) portal.plan = plan_for(p, portal.params);
   const sql::PlannedStmt& s = *portal.plan->stmt;
-  portal.columns.clear();
-  for (size_t i = 0; i < s.column_names.size(); i++) portal.columns.push_back({s.column_names[i], s.column_types[i], s.column_typmods[i], s.origin_tables[i], s.origin_attnos[i]});
+  if (portal.columns.empty()) set_columns(portal);
   if (portal.formats.size() != portal.columns.size()) portal.formats.resize(portal.columns.size(), portal.formats.size() == 1 ? portal.formats[0] : int16_t{0});
   portal.snapshot = txn::statement_snapshot();
   portal.snapshot_handle = txn::register_snapshot(portal.snapshot);

@@ -30,6 +30,7 @@ struct Cached {
   int64_t statement_timeout_ms = 0, lock_timeout_ms = 0, idle_in_transaction_ms = 0, idle_session_ms = 0;
   Severity client_min = Severity::kNotice;
   bool log_statement_all = false;
+  bool force_custom_plan = false, force_generic_plan = false;   // plan_cache_mode
   int64_t log_min_duration_ms = -1;
   size_t work_mem_bytes = 4 << 20, maintenance_work_mem_bytes = 64 << 20;
   sql::PlannerSettings planner;
@@ -112,6 +113,7 @@ class Session final : public SessionServices {
   static Oid explain_type(const ast::Stmt& stmt);            // text or json
 
   // portal.cc
+  static void set_columns(Portal& portal);   // of its plan
   Portal& create_portal(std::string name, PreparedRef p, std::vector<NullableDatum> params);
   void start_portal(Portal& portal);
   // Sends up to max_rows rows (0: all) as DataRows; returns true when the portal is at its end.

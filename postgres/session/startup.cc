@@ -299,6 +299,9 @@ void Session::refresh_cached() {
   cached_.client_min = m.starts_with("debug") ? Severity::kDebug : m == "log" ? Severity::kLog : m == "notice" || m == "info" ? Severity::kNotice : m == "warning" ? Severity::kWarning : Severity::kError;
   cached_.log_statement_all = s.get("log_statement") == "all";
   cached_.log_min_duration_ms = s.get_int("log_min_duration_statement");
+  const std::string& plan_mode = s.get("plan_cache_mode");
+  cached_.force_custom_plan = plan_mode == "force_custom_plan";
+  cached_.force_generic_plan = plan_mode == "force_generic_plan";
   cached_.work_mem_bytes = static_cast<size_t>(s.get_int("work_mem")) << 10;
   cached_.maintenance_work_mem_bytes = static_cast<size_t>(s.get_int("maintenance_work_mem")) << 10;
   sql::PlannerSettings& p = cached_.planner;

@@ -69,7 +69,7 @@ std::string_view Converter::unsupported_name(const Json* wrapped) {
   for (const NamedStmt& n : kUnsupportedNames)
     if (n.node == b->name) return n.name;
   if (b->name == "DefineStmt") return arena_.copy(std::string_view(cat("CREATE ", object_kind_name(object_kind(tag(b, key("kind")))))));
-  return b->name;
+  return arena_.copy(b->name);
 }
 
 Stmt* Converter::session(uint32_t type, const Json* b) {

@@ -1,4 +1,5 @@
-// The parse tree that libpg_query prints, as a light tree in the arena. Private to sql/parse.
+// The parse tree that libpg_query prints, as a light tree. Private to sql/parse. Read by a small reader of our own: a general JSON library took two thirds of the
+// time of parsing a point query.
 //
 // Keys are kept as 32-bit hashes (key()); keys that begin with a capital letter name a node type and keep their text too.
 #pragma once
@@ -21,7 +22,7 @@ struct Json {
   JsonType type = JsonType::kNull;
   uint32_t name_key = 0;          // hash of the member's name; 0 in arrays
   uint32_t size = 0;              // number of children
-  std::string_view name;          // of node types only
+  std::string_view name;          // of node types only; inside the text that was read
   std::string_view text;          // kString
   int64_t number = 0;             // kNumber, kBool
   Json *first = nullptr, *last = nullptr, *next = nullptr;
@@ -33,7 +34,7 @@ struct Json {
   }
 };
 
-// Null when the text is no JSON, which would be a bug of the printer.
-const Json* read_json(std::string_view text, Arena& arena);
+// Null when the text is no JSON, which would be a bug of the printer. The tree lives in nodes, its strings in strings.
+const Json* read_json(const char* text, Arena& nodes, Arena& strings);
 
 }  // namespace postern::sql::parse_detail

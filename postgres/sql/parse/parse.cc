@@ -54,7 +54,8 @@ std::span<ParsedStatement> parse(std::string_view query, Arena& arena) {
     throw error;
   }
   using parse_detail::key;
-  const parse_detail::Json* root = parse_detail::read_json(parsed.r.parse_tree, arena);
+  Arena nodes{4096};
+  const parse_detail::Json* root = parse_detail::read_json(parsed.r.parse_tree, nodes, arena);
   const parse_detail::Json* stmts = root ? root->get(key("stmts")) : nullptr;
   if (!root) throw_internal("parse tree is not readable");
   if (!stmts || !stmts->size) return {};

@@ -1,6 +1,7 @@
 #include "postgres/types/facts/facts.h"
 
 #include <algorithm>
+#include <array>
 
 namespace postern::facts {
 namespace {
@@ -30,10 +31,19 @@ std::span<const OperFact> opers_named(std::string_view name) {
   return {lo, hi};
 }
 
+namespace {
+// Positions in kOpers, which is sorted by name, in the order of the OIDs.
+constexpr auto kOpersByOid = [] {
+  std::array<uint16_t, std::size(kOpers)> a{};
+  for (size_t i = 0; i < a.size(); i++) a[i] = static_cast<uint16_t>(i);
+  std::sort(a.begin(), a.end(), [](uint16_t x, uint16_t y) { return kOpers[x].oid < kOpers[y].oid; });
+  return a;
+}();
+}  // namespace
+
 const OperFact* find_oper(Oid oid) {
-  for (const OperFact& o : kOpers)
-    if (o.oid == raw(oid)) return &o;
-  return nullptr;
+  auto it = std::lower_bound(kOpersByOid.begin(), kOpersByOid.end(), raw(oid), [](uint16_t p, uint32_t o) { return kOpers[p].oid < o; });
+  return it != kOpersByOid.end() && kOpers[*it].oid == raw(oid) ? &kOpers[*it] : nullptr;
 }
 
 const CastFact* find_cast(Oid source, Oid target) {
