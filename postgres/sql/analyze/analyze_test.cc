@@ -8,7 +8,7 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
-#include "doctest/doctest.h"
+#include <doctest/doctest.h>
 #include "postgres/sql/ast/ast.h"
 #include "postgres/types/builtin_tables.h"
 

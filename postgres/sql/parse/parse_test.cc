@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/base/error.h"
-#include "doctest/doctest.h"
+#include <doctest/doctest.h>
 #include "postgres/sql/ast/ast.h"
 
 using namespace postern;
