@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -56,7 +57,9 @@ std::string canonical_number(const SettingDef& d, std::string_view text) {
   std::string s(trim(text));
   char* end = nullptr;
   double v;
-  if (s.size() > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) v = static_cast<double>(std::strtoll(s.c_str(), &end, 16));
+  bool octal = d.type == SettingType::kInt && s.size() > 1 && s[0] == '0' && s.find_first_not_of("01234567") == std::string::npos;   // unix_socket_permissions = 0770
+  if (octal) v = static_cast<double>(std::strtoll(s.c_str(), &end, 8));
+  else if (s.size() > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) v = static_cast<double>(std::strtoll(s.c_str(), &end, 16));
   else v = std::strtod(s.c_str(), &end);
   if (s.empty() || end == s.c_str() || std::isnan(v)) bad_value(d, text);
   std::string_view unit = trim(end);
@@ -146,6 +149,11 @@ std::string canonical_setting(const SettingDef& d, std::string_view text) {
 }
 
 std::string display_setting(const SettingDef& d, std::string_view canonical) {
+  if (d.type == SettingType::kInt && std::string_view(d.name) == "unix_socket_permissions") {
+    char octal[16];
+    std::snprintf(octal, sizeof octal, "%04o", static_cast<unsigned>(std::strtol(std::string(canonical).c_str(), nullptr, 10)));
+    return octal;
+  }
   if (d.type != SettingType::kInt || !*d.unit) return std::string(canonical);
   int64_t v = std::strtoll(std::string(canonical).c_str(), nullptr, 10);
   if (v <= 0) return std::string(canonical);

@@ -122,7 +122,6 @@ std::string default_configuration() {
       const SettingDef* def = find_setting(name);
       if (!def) continue;
       std::string value = display_setting(*def, def->boot);
-      if (std::string_view(name) == "unix_socket_permissions") value = "0777";
       bool bare = def->type == SettingType::kInt || def->type == SettingType::kReal || def->type == SettingType::kBool || def->type == SettingType::kEnum;
       append(text, "#", name, " = ", bare ? "" : "'", value, bare ? "" : "'", def->context == SettingContext::kPostmaster ? "\t\t# (restart)" : "", "\n");
     }

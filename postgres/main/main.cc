@@ -1,6 +1,7 @@
 // The backend executable. One process serves one client, or runs one worker, or makes a new site; see usage below.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -157,6 +158,10 @@ int serve(Arguments& a, Settings& settings) {
     client = r.fd;
     reject = r.reject;
     handoff::claim(a.handoff_fd);
+    if (trouble && !reject) {   // that was when the spare started
+      trouble.reset();
+      attach();
+    }
   } else {
     if (!a.socket.empty()) {
       client = accept_one(a.socket);
@@ -194,6 +199,7 @@ int serve(Arguments& a, Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  prctl(PR_SET_NAME, "postgres");   // exec'd through a descriptor we would be called by its number
   if (argc > 1 && std::strcmp(argv[1], "inspect") == 0) return inspect::inspect_main(argc - 1, argv + 1);
   Arguments a = parse(argc, argv);
   try {

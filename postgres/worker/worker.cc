@@ -100,7 +100,7 @@ class Maintenance {
   Maintenance(Settings& settings, const std::string& site) : settings_(settings), site_(site) { read_settings(); }
 
   int run() {
-    bool supervised = getppid() != 1 && getenv("POSTERN_SUPERVISED");
+    pid_t supervisor = getenv("POSTERN_SUPERVISED") ? getppid() : 0;   // when it is gone we are on our own
     int64_t now = os::monotonic_us(), last_checkpoint = now, last_reap = now, last_vacuum = now, alone_since = 0;
     while (!g_stop) {
       timespec ts{0, kTickMs * 1'000'000L};
@@ -124,7 +124,7 @@ class Maintenance {
         start_autovacuum();
         last_vacuum = now;
       }
-      if (supervised) continue;
+      if (supervisor && getppid() == supervisor) continue;
       if (sessions_present()) alone_since = 0;
       else if (!alone_since) alone_since = now;
       else if (now - alone_since >= kAloneUs) break;

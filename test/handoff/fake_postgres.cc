@@ -1,0 +1,76 @@
+// A stand-in for postgres in the tests of the postmaster: it claims a client, greets it with its pid and echoes what it says until it goes; or misbehaves
+// as the first line of <site>/mode says: "crash" (at start), "die" (with the client received, unclaimed: two processes of three), "vanish" (ends before it receives).
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "common/handoff/handoff.h"
+
+using namespace postern;
+
+namespace {
+
+std::string mode(const std::string& site) {
+  char line[64] = {};
+  if (FILE* f = std::fopen((site + "/mode").c_str(), "r")) {
+    if (!std::fgets(line, sizeof line, f)) line[0] = 0;
+    std::fclose(f);
+  }
+  return std::string(line, std::strcspn(line, "\n"));
+}
+
+void note(const std::string& site, const char* file, const char* text) {
+  if (FILE* f = std::fopen((site + "/" + file).c_str(), "a")) {
+    std::fputs(text, f);
+    std::fclose(f);
+  }
+}
+
+std::string g_site;
+
+int work() {
+  if (!std::getenv("POSTERN_SUPERVISED")) return 2;
+  sigset_t set;
+  sigemptyset(&set);
+  for (int s : {SIGUSR1, SIGTERM, SIGQUIT, SIGHUP}) sigaddset(&set, s);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  note(g_site, "worker", "start\n");
+  for (;;) {
+    int s = 0;
+    sigwait(&set, &s);
+    note(g_site, "worker", s == SIGUSR1 ? "bury\n" : s == SIGHUP ? "reload\n" : "end\n");
+    if (s == SIGTERM || s == SIGQUIT) return 0;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool worker = false;
+  int channel = -1;
+  for (int i = 1; i + 1 < argc; i++) {
+    if (!std::strcmp(argv[i], "-D")) g_site = argv[i + 1];
+    if (!std::strcmp(argv[i], "--worker")) worker = true;
+    if (!std::strcmp(argv[i], "--handoff-fd")) channel = std::atoi(argv[i + 1]);
+  }
+  if (worker) return work();
+  if (mode(g_site) == "crash") return 3;
+  if (mode(g_site) == "vanish" && getpid() % 3) return 1;
+  handoff::Received r = handoff::receive(channel);
+  if (r.fd < 0) return 0;
+  if (mode(g_site) == "die" && getpid() % 3) raise(SIGKILL);
+  handoff::claim(channel);
+  std::string greeting = (r.reject ? "rejected " : "pid ") + std::to_string(getpid()) + "\n";
+  if (send(r.fd, greeting.data(), greeting.size(), MSG_NOSIGNAL) < 0 || r.reject) return 1;
+  char buf[4096];
+  ssize_t n = read(r.fd, buf, sizeof buf);
+  close(channel);   // "authenticated"
+  for (; n > 0; n = read(r.fd, buf, sizeof buf))
+    if (send(r.fd, buf, static_cast<size_t>(n), MSG_NOSIGNAL) < 0) return 1;
+  return 0;
+}
