@@ -316,7 +316,14 @@ JoinProblem* QueryPlanner::plan_from(FromItem* f, std::vector<Qual*> quals) {
       for (Expr* e : r->functions) collect_columns(e, add);
       for (auto& row : r->values)
         for (Expr* e : row) collect_columns(e, add);
-      for (Expr* c : cols) note_uses(c, me | deps);
+      for (Expr* c : cols) {
+        Expr* own = c;
+        if (c->levels_up) {   // as seen from inside the subquery
+          own = arena_.make<Expr>(*c);
+          own->levels_up = 0;
+        }
+        note_uses(own, me | deps);
+      }
     }
   }
   search(*p);
