@@ -287,6 +287,15 @@ class Builder {
     table(pg_constraint::kTable).push_back(constraint_row(arena_, con));
   }
 
+  static std::string empty_view_sql(const CatRelation& c) {
+    std::string sql;
+    for (const CatColumn& col : columns_of(c)) {
+      Oid type = postern::find_type(Oid{col.type}) ? Oid{col.type} : oid::kText;
+      append(sql, sql.empty() ? "SELECT " : ", ", "NULL::", format_type(type, col.typmod), " AS ", quote_ident(schema_string(col.name_at)));
+    }
+    return sql + " WHERE false";
+  }
+
   void view_rule(const CatRelation& c, const SystemView& v, uint32_t oid) {
     namespace w = pg_rewrite;
     CatalogRow r = new_row(w::kTable);
@@ -297,7 +306,7 @@ class Builder {
     r.set(w::ev_enabled, letter('O'));
     r.set(w::is_instead, from_bool(true));
     r.set(w::ev_qual, text("<>"));
-    r.set(w::ev_action, text(v.sql));
+    r.set(w::ev_action, text(v.sql.empty() ? empty_view_sql(c) : std::string(v.sql)));
     table(w::kTable).push_back(std::move(r));
   }
 

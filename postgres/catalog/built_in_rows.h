@@ -9,7 +9,7 @@ namespace postern::catalog {
 struct SystemView {
   std::string_view name;
   bool information_schema;
-  std::string_view sql;
+  std::string_view sql;      // "": no rows
 };
 std::span<const SystemView> system_views();   // views.cc
 

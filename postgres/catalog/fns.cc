@@ -1,4 +1,4 @@
-// SQL functions over the catalogs that need no expression text: names, visibility, privileges, descriptions, sizes. What shows definitions is in ddl/definitions.cc.
+// SQL functions over the catalogs that need no expression text: names, visibility, privileges, descriptions, sizes. What shows definitions is in ddl/definition_fns.cc.
 #include <algorithm>
 
 #include "common/base/cat.h"
@@ -353,7 +353,7 @@ constexpr auto kFns = sorted_by_oid(std::to_array<FnEntry>({
     STRICT_FN(2999, fn_filenode), STRICT_FN(3034, fn_filepath), STRICT_FN(2324, fn_database_size), STRICT_FN(2168, fn_database_size_by_name), STRICT_FN(2322, fn_tablespace_size),
     STRICT_FN(2323, fn_tablespace_size_by_name), STRICT_FN(3778, fn_tablespace_location), STRICT_FN(6121, fn_is_publishable), STRICT_FN(3842, fn_is_updatable), STRICT_FN(3843, fn_column_is_updatable),
     STRICT_FN(3352, fn_null_of_oid), STRICT_FN(3408, fn_null_of_oid), STRICT_FN(6197, fn_null_of_oid), STRICT_FN(3415, fn_null_of_oid), STRICT_FN(6174, fn_null_of_oid), STRICT_FN(1662, fn_null_of_oid),
-    STRICT_FN(2730, fn_null_of_oid_bool), STRICT_FN(2098, fn_null_of_oid), STRICT_FN(3424, fn_null_of_oid), STRICT_FN(6120, fn_null_of_oid), STRICT_FN(3298, fn_row_security),
+    STRICT_FN(2730, fn_null_of_oid_bool), STRICT_FN(3424, fn_null_of_oid), STRICT_FN(6120, fn_null_of_oid), STRICT_FN(3298, fn_row_security),
     STRICT_FN(1665, fn_serial_sequence), STRICT_FN(3943, fn_acldefault),
 }));
 

@@ -5,6 +5,7 @@ namespace postern::catalog {
 namespace {
 constexpr SystemView kViews[] = {
 #include "postgres/catalog/views_pg.inc"
+#include "postgres/catalog/views_info.inc"
 };
 }  // namespace
 

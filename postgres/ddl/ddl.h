@@ -40,6 +40,7 @@ int64_t lastval();
 void discard_sequences();                  // DISCARD SEQUENCES
 void discard_temp();                       // DISCARD TEMP and the end of a session: drops its temporary objects (needs a transaction)
 extern const FnTables kDdlFns;             // nextval & co, for main to join with the others
+extern const FnTables kDefinitionFns;      // pg_get_viewdef & co
 
 // Workers' bodies.
 void vacuum_relation(Oid rel, bool analyze, bool vacuum, bool verbose);

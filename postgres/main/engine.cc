@@ -16,8 +16,8 @@
 #include "postgres/access/heap.h"
 #include "postgres/access/stats.h"
 #include "postgres/catalog/catalog.h"
+#include "postgres/catalog/fn_tables.h"
 #include "postgres/ddl/ddl.h"
-#include "postgres/ddl/definitions.h"
 #include "postgres/region/region.h"
 #include "postgres/session/functions.h"
 #include "postgres/txn/txn.h"
@@ -33,7 +33,7 @@ constexpr int kWorkerSlots = 8, kSpareSlots = 64;
 void register_all() {
   static std::vector<const FnTables*> tables;
   for (const FnTables* t : types_fn_tables()) tables.push_back(t);
-  tables.push_back(&catalog::kCatalogFns);
+  for (const FnTables* t : catalog::kAllFnTables) tables.push_back(t);
   tables.push_back(&ddl::kDdlFns);
   tables.push_back(&ddl::kDefinitionFns);
   tables.push_back(&exec::kWindowFunctions);

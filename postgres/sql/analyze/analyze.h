@@ -47,8 +47,11 @@ Oid resolve_type(const ast::TypeName& type, int32_t* typmod);
 // PostgreSQL's spelling of a bound expression or query (pg_get_expr, pg_get_constraintdef, pg_get_viewdef, pg_get_indexdef). The stored form of defaults, checks, index
 // expressions and views is the text with pretty = false, in which every relation is qualified, so that it re-parses whatever the search_path; pretty = true leaves out
 // schemas that are in the search_path, and needless parentheses. deparse_expr: columns are those of `relation` (range entry 0), unqualified.
-std::string deparse_expr(const Expr& e, const RelationDesc* relation, bool pretty);
-std::string deparse_query(const Query& q, bool pretty);       // ends with ';' as pg_get_viewdef
+// qualify: as said, by default; pg_get_viewdef and the like qualify no more than the search_path needs in both forms.
+std::string deparse_expr(const Expr& e, const RelationDesc* relation, bool pretty, bool qualify);
+std::string deparse_query(const Query& q, bool pretty, bool qualify);       // ends with ';' as pg_get_viewdef
+inline std::string deparse_expr(const Expr& e, const RelationDesc* relation, bool pretty) { return deparse_expr(e, relation, pretty, !pretty); }
+inline std::string deparse_query(const Query& q, bool pretty) { return deparse_query(q, pretty, !pretty); }
 
 // Expr walking: calls fn for each direct child.
 void for_each_child(const Expr& e, const std::function<void(Expr*)>& fn);

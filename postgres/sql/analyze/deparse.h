@@ -17,7 +17,8 @@ struct DeparseScope {
 
 class Deparser {
  public:
-  Deparser(bool pretty, bool indent) : pretty_(pretty), indent_(indent) {}
+  // qualify: relations are written with their schema; otherwise only where the search path does not find them.
+  Deparser(bool pretty, bool indent, bool qualify) : pretty_(pretty), indent_(indent), qualify_(qualify) {}
   void expr(const Expr* e, bool show_implicit = false);
   // names: output names imposed from outside (a view's columns); visible: whether they matter, so that "?column?" is written out.
   void query(const Query& q, int start_indent, bool visible, const Query* names = nullptr);
@@ -57,7 +58,7 @@ class Deparser {
   const Target* sort_target(const Query& q, const Expr* e, int* number) const;
 
   std::string out_;
-  bool pretty_, indent_;
+  bool pretty_, indent_, qualify_;
   int level_ = 0;
   std::vector<DeparseScope> scopes_;
 };

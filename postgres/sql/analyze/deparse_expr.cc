@@ -502,8 +502,8 @@ void Deparser::expr(const Expr* e, bool show_implicit) {
   }
 }
 
-std::string deparse_expr(const Expr& e, const RelationDesc* relation, bool pretty) {
-  Deparser d(pretty, pretty);
+std::string deparse_expr(const Expr& e, const RelationDesc* relation, bool pretty, bool qualify) {
+  Deparser d(pretty, pretty, qualify);
   d.push_relation(relation);
   d.expr(&e, false);
   return d.take();

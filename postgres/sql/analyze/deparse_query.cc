@@ -26,7 +26,7 @@ void Deparser::keyword(std::string_view s, int before, int after, int plus) {
 std::string Deparser::relation_name(const RelationDesc& rel) const {
   std::string schema = catalog::namespace_name(rel.namespace_oid);
   bool bare = false;
-  if (pretty_) {
+  if (!qualify_) {
     RelationRef found = catalog::find_relation("", rel.name);
     bare = found && found->oid == rel.oid;
   }
@@ -349,8 +349,8 @@ void Deparser::set_node(const SetTree* t, bool visible, const Query* names) {
   if (right_paren) keyword(")", 0, 0, 0);
 }
 
-std::string deparse_query(const Query& q, bool pretty) {
-  Deparser d(pretty, true);
+std::string deparse_query(const Query& q, bool pretty, bool qualify) {
+  Deparser d(pretty, true, qualify);
   d.query(q, 0, true, &q);
   return d.take() + ";";
 }
