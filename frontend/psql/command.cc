@@ -383,6 +383,8 @@ CommandStatus edit(Shell& s, Arguments& args, std::string& query) {
   }
   if (temporary) unlink(path.c_str());
   if (!good) return CommandStatus::kError;
+  // Left as it was, there is nothing to run.
+  if (temporary && text == before) text.clear();
   while (!text.empty() && space(text.back())) text.pop_back();
   query = text;
   return CommandStatus::kNewEdit;
@@ -422,10 +424,10 @@ CommandStatus command_encoding(Shell& s, Arguments& args) {
 
 CommandStatus timing(Shell& s, Arguments& args) {
   auto v = args.next();
-  if (v && !parse_bool(*v, "\\timing", s.timing, &s)) return CommandStatus::kError;
+  bool good = !v || parse_bool(*v, "\\timing", s.timing, &s);
   if (!v) s.timing = !s.timing;
   if (!quiet(s)) puts(s.timing ? "Timing is on." : "Timing is off.");
-  return CommandStatus::kSkip;
+  return good ? CommandStatus::kSkip : CommandStatus::kError;
 }
 
 CommandStatus done(bool good) { return good ? CommandStatus::kSkip : CommandStatus::kError; }
@@ -843,6 +845,7 @@ CommandStatus run_command(Shell& s, Scanner& scanner, std::string& query) {
     if (s.source_interactive) log_hint(s, "Try \\? for help.");
     status = CommandStatus::kError;
   }
+  fflush(stdout);
   if (args.failed()) status = CommandStatus::kError;
   if (status == CommandStatus::kError) {
     args.discard();

@@ -89,12 +89,16 @@ bool parse_copy(Shell& s, const std::string& text, CopySpec& spec) {
     t = token(text, i);
   }
   append(spec.before, t);
-  while (true) {
+  t = token(text, i);
+  while (t == "." || (!t.empty() && (t[0] == '.' || spec.before.back() == '.'))) {
+    spec.before += t;
     t = token(text, i);
-    if (t.empty()) return bad("");
-    if (same_word(t, "from") || same_word(t, "to")) break;
-    append(spec.before, " ", t);
   }
+  if (!t.empty() && t[0] == '(') {
+    append(spec.before, " ", t);
+    t = token(text, i);
+  }
+  if (!same_word(t, "from") && !same_word(t, "to")) return bad(t);
   spec.from = same_word(t, "from");
   t = token(text, i);
   if (t.empty()) return bad("");
@@ -219,7 +223,10 @@ bool do_copy(Shell& s, const std::string& arguments) {
         s.vars["SQLSTATE"] = "00000";
         s.vars["ROW_COUNT"] = PQcmdTuples(r);
         bool to_stdout = !spec.from && stream && file == stdout;
-        if (!quiet(s) && !to_stdout) printf("%s\n", PQcmdStatus(r));
+        if (!quiet(s) && !to_stdout) {
+          printf("%s\n", PQcmdStatus(r));
+          fflush(stdout);
+        }
       } else {
         log_info(s, PQresultErrorMessage(r));
         good = false;

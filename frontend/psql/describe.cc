@@ -118,7 +118,7 @@ bool list_relations(Shell& s, std::string kinds, const std::optional<std::string
   if (rows.count() == 0 && !quiet(s)) {
     if (pattern) log_error(s, cat("Did not find any relation named \"", *pattern, "\"."));
     else log_error(s, "Did not find any relations.");
-    return pattern == std::nullopt;
+    return true;
   }
   PrintOptions o = s.print;
   o.title = "List of relations";
@@ -217,6 +217,18 @@ bool list_functions(Shell& s, const std::string& letters, const std::optional<st
   return print_query(s, cat(sql, where, "\nORDER BY 1, 2, 4"), "List of functions");
 }
 
+bool list_aggregates(Shell& s, const std::optional<std::string>& pattern, bool system) {
+  std::string sql =
+      "SELECT n.nspname AS \"Schema\", p.proname AS \"Name\", pg_catalog.format_type(p.prorettype, NULL) AS \"Result data type\",\n"
+      "  CASE WHEN p.pronargs = 0 THEN CAST('*' AS pg_catalog.text) ELSE pg_catalog.pg_get_function_arguments(p.oid) END AS \"Argument data types\",\n"
+      "  pg_catalog.obj_description(p.oid, 'pg_proc') AS \"Description\"\n"
+      "FROM pg_catalog.pg_proc p LEFT JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\nWHERE p.prokind = 'a'";
+  if (!system && !pattern) sql += " AND n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'";
+  std::string where;
+  if (!pattern_conditions(s, pattern, "n.nspname", "p.proname", "pg_catalog.pg_function_is_visible(p.oid)", where)) return false;
+  return print_query(s, cat(sql, where, "\nORDER BY 1, 2, 4"), "List of aggregate functions");
+}
+
 bool list_types(Shell& s, const std::optional<std::string>& pattern, bool verbose, bool system) {
   std::string sql = "SELECT n.nspname AS \"Schema\", pg_catalog.format_type(t.oid, NULL) AS \"Name\",\n  ";
   if (verbose)
@@ -253,7 +265,7 @@ bool list_privileges(Shell& s, const std::optional<std::string>& pattern) {
       "WHERE c.relkind IN ('r','v','m','S','f','p')");
   if (!pattern) sql += " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
   std::string where;
-  if (!pattern_conditions(s, pattern, "n.nspname", "c.relname", pattern ? "pg_catalog.pg_table_is_visible(c.oid)" : "", where)) return false;
+  if (!pattern_conditions(s, pattern, "n.nspname", "c.relname", "pg_catalog.pg_table_is_visible(c.oid)", where)) return false;
   return print_query(s, cat(sql, where, "\nORDER BY 1, 2"), "Access privileges");
 }
 
@@ -316,7 +328,7 @@ bool pattern_conditions(Shell& s, const std::optional<std::string>& pattern, con
   return true;
 }
 
-bool print_query(Shell& s, const std::string& sql, const std::string& title, bool) {
+bool print_query(Shell& s, const std::string& sql, const std::string& title) {
   Rows rows(s, sql);
   if (!rows) return false;
   PrintOptions o = s.print;
@@ -419,8 +431,8 @@ CommandStatus describe(Shell& s, const std::string& command, const std::optional
     }
     return done(list_functions(s, base.substr(2), pattern, verbose, system));
   }
-  if (base == "da") return done(list_functions(s, "a", pattern, verbose, system));
-  if (base.size() > 1 && base.find_first_not_of("tvmisE", 1) == base.npos) return done(list_relations(s, base.substr(1), pattern, verbose, system));
+  if (base == "da") return done(list_aggregates(s, pattern, system));
+  if (base.size() > 1 && std::string_view("tvmisE").find(base[1]) != std::string_view::npos) return done(list_relations(s, base.substr(1), pattern, verbose, system));
   return CommandStatus::kUnknown;
 }
 

@@ -31,7 +31,7 @@ bool pattern_conditions(Shell& s, const std::optional<std::string>& pattern, con
                         const std::string& visible, std::string& where, const char* alternative_column = nullptr);
 
 // Runs the query and prints it with this title; all columns as they are.
-bool print_query(Shell& s, const std::string& sql, const std::string& title, bool default_footer = true);
+bool print_query(Shell& s, const std::string& sql, const std::string& title);
 
 // describe_table.cc
 bool describe_relations(Shell& s, const std::string& pattern, bool verbose, bool system);

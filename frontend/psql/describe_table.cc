@@ -35,8 +35,7 @@ class Describer {
     for (const std::string& c : cells_) table_.cells.emplace_back(c);
     table_.rows = table_.headers.empty() ? 0 : cells_.size() / table_.headers.size();
     PrintOptions o = s_.print;
-    o.title.clear();
-    o.footer = true;
+    o.expanded = Expanded::kOff;
     write_table(s_, table_, o, s_.out);
     return true;
   }
@@ -88,7 +87,9 @@ class Describer {
     if (owner.count() == 1)
       table_.footers.push_back(cat(owner.get(0, 3) == "i" ? "Sequence for identity column: " : "Owned by: ", owner.get(0, 0), ".", owner.get(0, 1), ".",
                                    owner.get(0, 2)));
-    write_table(s_, table_, s_.print, s_.out);
+    PrintOptions o = s_.print;
+    o.expanded = Expanded::kOff;
+    write_table(s_, table_, o, s_.out);
     return true;
   }
 
@@ -306,6 +307,7 @@ class Describer {
                 [](const Rows& r, int i) {
                   std::string d = r.get(i, 1);  // CREATE [OR REPLACE] RULE name AS …
                   size_t at = d.find(" RULE ");
+                  if (!d.empty() && d.back() == ';') d.pop_back();
                   return at == d.npos ? d : d.substr(at + 6);
                 });
   }

@@ -205,10 +205,6 @@ bool process_results(Shell& s, double& ms, Clock::time_point start) {
       save_error(s, r);
       good = false;
       r = PQgetResult(s.conn);
-      if (r && PQstatus(s.conn) == CONNECTION_BAD) {
-        PQclear(r);
-        r = nullptr;
-      }
       continue;
     }
     PGresult* after = nullptr;

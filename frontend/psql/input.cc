@@ -132,6 +132,7 @@ class Loop {
       }
       eof_count = 0;
       s_.line_number++;
+      if (line->empty() && !scanner_.in_quote()) continue;
       if (s_.source_interactive && !scanner_.in_quote() && query_.empty()) {
         if (word_alone(*line, "help")) {
           fputs(help_text(), stdout);
@@ -413,11 +414,13 @@ int main_loop(Shell& s, FILE* source, const std::string& name) {
   s.source_interactive = source == stdin && !s.notty && name.empty();
   s.line_number = 0;
   s.input_file = name;
+  s.terse_log = name.empty();
   int result = Loop(s, source).run();
   s.source = old_source;
   s.source_interactive = old_interactive;
   s.line_number = old_line;
   s.input_file = old_name;
+  s.terse_log = old_name.empty();
   return result;
 }
 

@@ -116,23 +116,15 @@ constexpr option kOptions[] = {{"echo-all", no_argument, nullptr, 'a'},
   exit(kExitFailure);
 }
 
-// Runs "\pset …" as if it were typed.
+// Runs one backslash command, as of -c.
 bool run_backslash(Shell& s, const std::string& command) {
   Scanner scanner([&s](std::string_view name, VariableQuote q, std::string& v) { return lookup_variable(s, name, q, v); });
   scanner.set_line(command);
   scanner.pos() = 1;
   std::string query;
-  while (true) {
-    CommandStatus status = run_command(s, scanner, query);
-    if (status == CommandStatus::kError) return false;
-    if (status == CommandStatus::kSend) {
-      if (query.empty()) query = s.previous_query;
-      if (!query.empty() && !send_query(s, query)) return false;
-    }
-    if (status == CommandStatus::kTerminate) return true;
-    PromptState prompt;
-    if (scanner.scan(query, prompt) != ScanResult::kBackslash) return true;
-  }
+  bool good = run_command(s, scanner, query) != CommandStatus::kError;
+  s.next = {};
+  return good;
 }
 
 void parse_command_line(Shell& s, int argc, char** argv, CommandLine& cl) {
@@ -226,7 +218,6 @@ bool transaction(Shell& s, const char* sql) {
   PGresult* r = PQexec(s.conn, sql);
   bool good = PQresultStatus(r) == PGRES_COMMAND_OK;
   if (!good) log_info(s, PQresultErrorMessage(r));
-  else if (!quiet(s)) puts(PQcmdStatus(r));
   PQclear(r);
   return good;
 }
@@ -243,16 +234,19 @@ int run_actions(Shell& s, const CommandLine& cl) {
         if (echo && *echo == "all") puts(a.text.c_str());
         s.terse_log = true;
         result = send_query(s, a.text) ? kExitSuccess : kExitFailure;
-        s.terse_log = false;
         break;
       case Action::kCommand:
         if (echo && *echo == "all") puts(a.text.c_str());
         s.terse_log = true;
         result = run_backslash(s, a.text) ? kExitSuccess : kExitFailure;
-        s.terse_log = false;
         break;
       case Action::kFile:
-        result = process_file(s, a.text, false);
+        if (a.text.empty()) {  // standard input without a name
+          s.terse_log = true;
+          result = main_loop(s, stdin, "");
+        } else {
+          result = process_file(s, a.text, false);
+        }
         break;
     }
     if (result != kExitSuccess && variable_on(s, "ON_ERROR_STOP")) break;
@@ -273,6 +267,7 @@ int main(int argc, char** argv) {
   init_variables(s);
   CommandLine cl;
   parse_command_line(s, argc, argv, cl);
+  if (cl.actions.empty() && s.notty) cl.actions.push_back({Action::kFile, ""});
   if (cl.single_transaction && cl.actions.empty()) fatal(s, "-1 can only be used in non-interactive mode");
   setup_cancel();
   if (s.password_prompt == Shell::Prompt::kYes)

@@ -98,8 +98,6 @@ class Aligned {
     if (!o_.tuples_only) {
       title();
       header();
-    } else if (border_ == 2) {
-      rule(s_.top_left, s_.top_mid, s_.top_right);
     }
     for (size_t r = 0; r < t_.rows && n_ > 0; r++) row(r);
     if (border_ == 2) rule(s_.bottom_left, s_.bottom_mid, s_.bottom_right);
@@ -249,10 +247,13 @@ class ExpandedTable {
   void print() {
     if (t_.rows == 0 || n_ == 0) {
       for (const std::string& f : footers_of(t_, o_)) append(out_, f, "\n");
-      if (!o_.tuples_only) out_ += '\n';
+      out_ += '\n';
       return;
     }
     if (!t_.title.empty() && !o_.tuples_only) append(out_, t_.title, "\n");
+    // The frame is at least as wide as its headings.
+    int heading_width = static_cast<int>(cat("[ RECORD ", t_.rows, " ]").size());
+    if (border_ == 2 && !o_.tuples_only) data_width_ = std::max(data_width_, heading_width - header_width_ - 3);
     for (size_t r = 0; r < t_.rows; r++) {
       heading(o_.tuples_only ? 0 : r + 1, r == 0);
       for (size_t i = 0; i < n_; i++) lines(headers_[i], cells_[r * n_ + i]);
@@ -273,7 +274,7 @@ class ExpandedTable {
     if (border_ == 2) append(out_, left, s_.horizontal);
     else if (border_ == 1) out_ += s_.horizontal;
     out_ += text;
-    int length = static_cast<int>(text.size()) + (border_ != 2 && record != 0 ? 1 : 0);
+    int length = static_cast<int>(text.size()) + (border_ != 2 ? 1 : 0);
     const char* fill = border_ > 0 ? s_.horizontal : " ";
     for (int i = length; i < header_width_; i++) out_ += fill;
     length = std::max(length - header_width_, 0);
@@ -399,7 +400,7 @@ void print_unaligned_expanded(const Table& t, const PrintOptions& o, std::string
       separator(o.field_separator, o.field_separator_zero, out);
       out += t.cells[r * n + i];
     }
-  std::vector<std::string> footers = t.rows == 0 || n == 0 ? footers_of(t, o) : t.footers;
+  const std::vector<std::string>& footers = t.footers;
   if (!o.tuples_only && !footers.empty()) {
     if (need) end_record();
     for (const std::string& f : footers) {

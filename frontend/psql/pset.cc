@@ -205,7 +205,9 @@ bool set_print_option(Shell& s, const std::string& name, const std::optional<std
     log_error(s, cat("\\pset: unknown option: ", name));
     return false;
   }
-  if (good && !silent) fputs(state_text(s, name).c_str(), stdout);
+  // psql says nothing of these when they are given a value.
+  bool mute = value && (name == "footer" || name == "numericlocale" || name == "t" || name == "tuples_only");
+  if (good && !silent && !mute) fputs(state_text(s, name).c_str(), stdout);
   return good;
 }
 

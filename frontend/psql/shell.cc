@@ -180,14 +180,14 @@ bool unset_variable(Shell& s, const std::string& name) {
 
 void init_variables(Shell& s) {
   for (auto [name, value] : {std::pair("AUTOCOMMIT", "on"), std::pair("COMP_KEYWORD_CASE", "preserve-upper"), std::pair("ECHO", "none"),
-                             std::pair("ECHO_HIDDEN", "off"), std::pair("ERROR", "false"), std::pair("FETCH_COUNT", "0"),
+                             std::pair("ECHO_HIDDEN", "off"), std::pair("FETCH_COUNT", "0"),
                              std::pair("HIDE_TABLEAM", "off"), std::pair("HIDE_TOAST_COMPRESSION", "off"), std::pair("HISTCONTROL", "none"),
                              std::pair("HISTSIZE", "500"), std::pair("IGNOREEOF", "0"), std::pair("LAST_ERROR_MESSAGE", ""),
                              std::pair("LAST_ERROR_SQLSTATE", "00000"), std::pair("ON_ERROR_ROLLBACK", "off"),
                              std::pair("ON_ERROR_STOP", "off"), std::pair("PROMPT1", "%/%R%x%# "), std::pair("PROMPT2", "%/%R%x%# "),
-                             std::pair("PROMPT3", ">> "), std::pair("QUIET", "off"), std::pair("ROW_COUNT", "0"),
+                             std::pair("PROMPT3", ">> "), std::pair("QUIET", "off"), 
                              std::pair("SHOW_ALL_RESULTS", "on"), std::pair("SHOW_CONTEXT", "errors"), std::pair("SINGLELINE", "off"),
-                             std::pair("SINGLESTEP", "off"), std::pair("SQLSTATE", "00000"), std::pair("VERBOSITY", "default"),
+                             std::pair("SINGLESTEP", "off"), std::pair("VERBOSITY", "default"),
                              std::pair("VERSION", "psql (Postern " POSTERN_VERSION ", PostgreSQL 15.0)"), std::pair("VERSION_NAME", "15.0"),
                              std::pair("VERSION_NUM", "150000")})
     s.vars[name] = value;
