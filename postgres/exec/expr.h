@@ -11,6 +11,8 @@
 #include "postgres/sql/analyze/bound.h"
 #include "postgres/types/fn.h"
 
+namespace postern::sql { struct PlannedStmt; }
+
 namespace postern::exec {
 
 struct ExecState;
@@ -87,6 +89,7 @@ inline void trim_nulls(Vector& v, Rows rows) {
 }
 
 // The largest attno of input `rel` that e reads, per column: used[attno] = 1. used must be large enough.
-void mark_used(const sql::Expr* e, int rel, std::span<uint8_t> used);
+// stmt: sub-selects in e use the columns that are their parameters.
+void mark_used(const sql::Expr* e, int rel, std::span<uint8_t> used, const sql::PlannedStmt* stmt = nullptr);
 
 }  // namespace postern::exec

@@ -348,13 +348,15 @@ Rows Predicate::apply(const EvalInput& in, Rows rows) {
   return rows;
 }
 
-void mark_used(const Expr* e, int rel, std::span<uint8_t> used) {
+void mark_used(const Expr* e, int rel, std::span<uint8_t> used, const sql::PlannedStmt* stmt) {
   if (!e) return;
   if ((e->kind == ExprKind::kTest || e->kind == ExprKind::kColumn) && e->rel == rel) {
     int col = e->kind == ExprKind::kTest ? e->attno : e->attno - 1;
     if (col >= 0 && static_cast<size_t>(col) < used.size()) used[col] = 1;
   }
-  for (const Expr* a : e->args) mark_used(a, rel, used);
+  for (const Expr* a : e->args) mark_used(a, rel, used, stmt);
+  if (e->kind == ExprKind::kSubquery && stmt)
+    for (const Expr* p : stmt->subplans[e->number]->params) mark_used(p, rel, used, stmt);
 }
 
 }  // namespace postern::exec

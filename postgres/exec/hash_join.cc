@@ -113,8 +113,8 @@ class HashJoinNode final : public Node {
     used_left_.assign(static_cast<size_t>(nleft_), plan_.targets.empty());
     used_right_.assign(static_cast<size_t>(nright_), plan_.targets.empty() && plan_.join != JoinType::kSemi && plan_.join != JoinType::kAnti);
     auto use = [&](const sql::Expr* e) {
-      mark_used(e, 0, used_left_);
-      mark_used(e, 1, used_right_);
+      mark_used(e, 0, used_left_, es_.stmt);
+      mark_used(e, 1, used_right_, es_.stmt);
     };
     for (const sql::Expr* e : plan_.targets) use(e);
     use(plan_.filter);

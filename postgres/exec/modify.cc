@@ -192,7 +192,7 @@ class ModifyNode final : public Node {
 
   void init_old_row() {
     std::vector<uint8_t> used(static_cast<size_t>(natts_));
-    for (const sql::Expr* e : plan_.returning) mark_used(e, 0, used);
+    for (const sql::Expr* e : plan_.returning) mark_used(e, 0, used, es_.stmt);
     for (int i = 0; i < natts_; i++)
       if (used[i]) old_attnos_.push_back(static_cast<int16_t>(i + 1));
     old_.init(es_.arena, natts_);

@@ -36,11 +36,11 @@ class NestLoopNode final : public Node {
     std::fill(used_, used_ + nleft_ + nright_, plan.targets.empty());
     std::span<uint8_t> lu{used_, static_cast<size_t>(nleft_)}, ru{used_ + nleft_, static_cast<size_t>(nright_)};
     for (const sql::Expr* e : plan.targets) {
-      mark_used(e, 0, lu);
-      mark_used(e, 1, ru);
+      mark_used(e, 0, lu, es.stmt);
+      mark_used(e, 1, ru, es.stmt);
     }
-    mark_used(plan.filter, 0, lu);
-    mark_used(plan.filter, 1, ru);
+    mark_used(plan.filter, 0, lu, es.stmt);
+    mark_used(plan.filter, 1, ru, es.stmt);
     for (int i = 0; i < nright_; i++) by_value_.push_back(type_info(plan.right->types[i]).by_value);
     collected_.init(es.arena, nleft_ + nright_);
   }

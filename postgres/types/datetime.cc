@@ -596,7 +596,7 @@ int timestamptz_compare(FnContext&, Datum a, Datum b) { return compare_int(a, b)
 uint64_t timestamptz_hash(FnContext&, Datum d) { return hash_int(d); }
 
 Datum interval_in(FnContext& cx, std::string_view s, int32_t typmod) {
-  return from_interval(*cx.arena, adjust_interval(parse_interval(s, settings_of(cx)), typmod));
+  return from_interval(*cx.arena, adjust_interval(parse_interval(s, settings_of(cx), typmod < 0 ? 0x7FFF : typmod >> 16 & 0x7FFF), typmod));
 }
 void interval_out(FnContext& cx, Datum d, std::string& out) { append_interval(out, as_interval(d), settings_of(cx)); }
 Datum interval_recv(FnContext& cx, std::string_view s, int32_t typmod) {

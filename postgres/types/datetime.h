@@ -97,7 +97,8 @@ int64_t parse_time(FnContext& cx, std::string_view s);
 TimeTz parse_timetz(FnContext& cx, std::string_view s);
 int64_t parse_timestamp(FnContext& cx, std::string_view s);
 int64_t parse_timestamptz(FnContext& cx, std::string_view s);
-Interval parse_interval(std::string_view s, const TimeSettings& settings);
+// range: the fields of INTERVAL '…' YEAR TO MONTH and the like, as in the typmod; a number without a unit is of the last one.
+Interval parse_interval(std::string_view s, const TimeSettings& settings, int range = 0x7FFF);
 void append_date(std::string& out, int32_t d, const TimeSettings& s);
 void append_time(std::string& out, int64_t t);
 void append_timetz(std::string& out, TimeTz t);

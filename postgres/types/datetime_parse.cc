@@ -582,7 +582,7 @@ constexpr Unit kUnits[] = {
 
 class IntervalParser {
  public:
-  IntervalParser(std::string_view s, const TimeSettings& settings) : s_(s), settings_(settings) {}
+  IntervalParser(std::string_view s, const TimeSettings& settings, int range) : s_(s), settings_(settings), range_(range) {}
 
   Interval parse() {
     while (at_ < s_.size() && space(s_[at_])) at_++;
@@ -656,6 +656,17 @@ class IntervalParser {
     us_ += std::rint((f - whole) * static_cast<double>(kUsPerDay));
   }
 
+  // The unit of a number at the end that has none.
+  Unit last_unit() const {
+    if (range_ == 0x7FFF || range_ & kSecondField) return {"s", 'u', 1e6};
+    if (range_ & kMinuteField) return {"m", 'u', 6e7};
+    if (range_ & kHourField) return {"h", 'u', 3.6e9};
+    if (range_ & kDayField) return {"d", 'd', 1};
+    if (range_ & kMonthField) return {"mon", 'm', 1};
+    return {"y", 'm', 12};
+  }
+  static constexpr int kMonthField = 1 << 1, kDayField = 1 << 3, kHourField = 1 << 10, kMinuteField = 1 << 11, kSecondField = 1 << 12;
+
   // h:m[:s[.f]] or m:s.f; the sign holds for all.
   void clock(const Number& hours) {
     long double parts[3] = {std::abs(hours.whole), 0, 0};
@@ -668,6 +679,7 @@ class IntervalParser {
       if (at_ == b && n == 1) fail();
       n++;
     }
+    const bool minutes_first = n == 2 && range_ == (kMinuteField | kSecondField);
     if (peek() == '.') {
       size_t b = at_++;
       while (digit(peek())) at_++;
@@ -677,6 +689,10 @@ class IntervalParser {
         parts[1] = parts[0];
         parts[0] = 0;
       }
+    } else if (minutes_first) {
+      parts[2] = parts[1];
+      parts[1] = parts[0];
+      parts[0] = 0;
     }
     if (parts[1] > 59 || parts[2] > 60) fail_range();
     long double us = ((parts[0] * 60 + parts[1]) * 60 + parts[2]) * kUsPerSecond + std::rint(fraction * 1e6);
@@ -689,8 +705,8 @@ class IntervalParser {
     Number last;
     bool all_negative = settings_.interval_style == IntervalStyle::kSqlStandard && s_.find('-') != std::string_view::npos &&
                         s_.find_first_of("+-", s_.find('-') + 1) == std::string_view::npos && s_.find_first_not_of(' ') == s_.find('-');
-    auto flush_seconds = [&] {
-      if (pending) add(last, {"s", 'u', 1e6});
+    auto flush_last = [&] {
+      if (pending) add(last, last_unit());
       pending = false;
     };
     auto flush_days = [&] {
@@ -736,7 +752,7 @@ class IntervalParser {
       add(last, *unit);
       pending = false;
     }
-    if (pending) flush_seconds();
+    flush_last();
     if (!any) fail();
     if (ago) {
       months_ = -months_;
@@ -788,6 +804,7 @@ class IntervalParser {
 
   std::string_view s_;
   const TimeSettings& settings_;
+  const int range_;
   size_t at_ = 0;
   double months_ = 0, days_ = 0;
   long double us_ = 0;
@@ -795,6 +812,6 @@ class IntervalParser {
 
 }  // namespace
 
-Interval parse_interval(std::string_view s, const TimeSettings& settings) { return IntervalParser(s, settings).parse(); }
+Interval parse_interval(std::string_view s, const TimeSettings& settings, int range) { return IntervalParser(s, settings, range).parse(); }
 
 }  // namespace postern

@@ -155,7 +155,6 @@ void QueryPlanner::equivalence(std::vector<Qual*>& quals) {
     auto& m = classes[c].members;
     for (size_t i = 0; i < m.size(); i++)
       for (size_t j = i + 1; j < m.size(); j++) {
-        if (m[i].rels == m[j].rels) continue;
         bool have = false;
         for (Qual* q : quals)
           have |= q->eclass == static_cast<int>(c) && q->l && ((equal_expr(q->l, m[i].e) && equal_expr(q->r, m[j].e)) || (equal_expr(q->l, m[j].e) && equal_expr(q->r, m[i].e)));
@@ -168,7 +167,7 @@ void QueryPlanner::equivalence(std::vector<Qual*>& quals) {
         n->args = to_span(arena_, std::vector<Expr*>{m[i].e, m[j].e});
         Qual* d = make_qual(n);
         d->derived = true;
-        d->eclass = static_cast<int>(c);
+        if (m[i].rels != m[j].rels) d->eclass = static_cast<int>(c);   // two columns of one relation: a condition of its own
         extra.push_back(d);
       }
     quals.insert(quals.end(), extra.begin(), extra.end());
@@ -258,6 +257,7 @@ void QueryPlanner::collect(FromItem* f, JoinProblem& p, std::vector<Qual*>& qual
       j->rels = item->rels;
       double sel = 1;
       for (Qual* q : make_quals(f->on)) {
+        note_uses(q->e, item->rels);
         if (q->hashable && ((!(q->lrels & ~l->rels) && !(q->rrels & ~r->rels)) || (!(q->rrels & ~l->rels) && !(q->lrels & ~r->rels)))) j->keys.push_back(q);
         else j->join_filter.push_back(q);
         note_uses(q->e, q->rels | item->rels);
@@ -282,7 +282,13 @@ JoinProblem* QueryPlanner::plan_from(FromItem* f, std::vector<Qual*> quals) {
   std::vector<Qual*> collected;
   collect(f, *p, quals);
   equivalence(quals);
-  for (Qual* q : quals) note_uses(q->e, q->rels);
+  for (Qual* q : quals) {
+    // A condition on an outer join's nullable side, or on a join planned on its own, is checked above it.
+    RelSet with = q->rels;
+    for (JoinItem* i : p->items)
+      if (q->rels && !(q->rels & ~i->rels) && !(i->type == JoinType::kInner && i->rel >= 0)) with = i->rels | i->min_lhs;
+    note_uses(q->e, with);
+  }
   for (JoinItem* i : p->items) {
     for (Qual* q : i->on) note_uses(q->e, q->rels | i->rels);
     for (Qual* q : i->restrict) note_uses(q->e, q->rels);

@@ -298,6 +298,7 @@ bool QueryPlanner::pull_up_subqueries() {
       self(self, f->right, rn);
       return;
     }
+    if (f->rel < 0) return;
     RangeEntry* r = rt_[f->rel];
     if (r->kind == RteKind::kCte && r->cte && r->cte->query && !r->cte->recursive && r->cte->materialized != 1 &&
         (r->cte->references == 1 || r->cte->materialized == 0) && r->cte->query->command == Command::kSelect && r->cte->query->row_marks.empty()) {
