@@ -145,6 +145,7 @@ void Postmaster::reap_orphans() {
 void Postmaster::finish_if_gone(Child& child) {
   if (!child.exited || child.channel_open || child.open_handles > 0 || child.client) return;
   child_count_--;
+  if (child.state == ChildState::kSession) sessions_--;
   children_.erase(child.self);
   if (shutdown_ != Shutdown::kNone) continue_shutdown();
   resume_accepting();
@@ -155,7 +156,7 @@ void Postmaster::finish_if_gone(Child& child) {
 void Postmaster::report_end(const Child& child) const {
   if (child.exit_code <= 1 && !child.exit_signal && child.state != ChildState::kSpare) return;
   if (child.state == ChildState::kSpare && !child.exit_signal && child.exit_code == 0) return;
-  if (shutdown_ >= Shutdown::kFast && child.exit_signal) return;
+  if (child.exit_signal && (shutdown_ >= Shutdown::kFast || child.evicted)) return;
   const char* what = child.state == ChildState::kWorker ? "maintenance worker" : child.state == ChildState::kSpare ? "spare process" : "server process";
   std::string how = child.exit_signal ? cat("was terminated by signal ", child.exit_signal, ": ", strsignal(child.exit_signal)) : cat("exited with exit code ", child.exit_code);
   log(Level::kLog, cat(what, " (PID ", child.pid, ") ", how, " after ", duration(now_ms() - child.started_ms)));

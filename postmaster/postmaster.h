@@ -51,10 +51,10 @@ struct Child {
   Postmaster* owner;
   ChildState state;
   int pid = -1, pidfd = -1;
-  bool channel_open = false, exited = false, writing = false, reload_due = false;
+  bool channel_open = false, exited = false, writing = false, reload_due = false, evicted = false;
   int open_handles = 0;         // libuv's; the Child is freed when it is 0 and the process is gone
   int exit_code = 0, exit_signal = 0;
-  uint64_t started_ms = 0;
+  uint64_t started_ms = 0, handed_ms = 0;
   Client* client = nullptr;     // in flight
   uv_pipe_t channel;
   uv_poll_t exit_poll;
@@ -83,6 +83,7 @@ class Postmaster {
   bool room_for_client() const;
   void resume_accepting();
   void dispatch();
+  void evict_idle_startups(size_t count);
   void hand_over(Child& child, Client* client);
   void take_back(Child& child);
   void close_client(Client* client);
@@ -131,9 +132,10 @@ class Postmaster {
   std::deque<Child*> spares_;   // oldest first
   std::list<std::unique_ptr<Child>> children_;
   Child* worker_ = nullptr;
-  int child_count_ = 0, spare_target_ = 0, max_sessions_ = 0;
+  int child_count_ = 0, sessions_ = 0, spare_target_ = 0, max_sessions_ = 0;
   int descriptors_ = 0, descriptor_limit_ = 0;   // open ones, counted: beyond RLIMIT_NOFILE libuv drops clients silently
-  uint64_t refill_not_before_ms_ = 0, refill_delay_ms_ = 0, worker_delay_ms_ = 0;
+  uint64_t refill_not_before_ms_ = 0, refill_delay_ms_ = 0, worker_delay_ms_ = 0, evictions_logged_ms_ = 0;
+  size_t evicted_ = 0;
   bool accepted_this_turn_ = false, worker_stopping_ = false;
   Shutdown shutdown_ = Shutdown::kNone;
 };

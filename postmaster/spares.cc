@@ -17,13 +17,13 @@ constexpr int kMaxAttempts = 4;            // children that may fail a client be
 constexpr int kServedBeyondLimit = 32;     // these still get a full postgres: it serves cancel requests, and says 53300 itself
 constexpr int kRejecters = 16;             // processes that only tell a client 53300
 constexpr int kDescriptorReserve = 16;
+constexpr uint64_t kStartupGraceMs = 1'000, kEvictionLogMs = 1'000;
 constexpr uint64_t kFirstDelayMs = 100, kLongestDelayMs = 10'000;
 
 }  // namespace
 
 bool Postmaster::room_for_client() const {
-  if (waiting_.size() >= kMaxWaiting || descriptors_ + kDescriptorReserve > descriptor_limit_) return false;
-  return !spares_.empty() || serving() < max_sessions_ + kServedBeyondLimit + kRejecters;
+  return waiting_.size() < kMaxWaiting && descriptors_ + kDescriptorReserve <= descriptor_limit_;
 }
 
 void Postmaster::on_connection(uv_stream_t* server, int status) {
@@ -69,7 +69,10 @@ void Postmaster::close_client(Client* client) {
 
 void Postmaster::dispatch() {
   while (!waiting_.empty()) {
-    if (spares_.empty() && (serving() >= max_sessions_ + kServedBeyondLimit + kRejecters || !spawn_spare())) break;
+    if (serving() >= max_sessions_) evict_idle_startups(serving() >= max_sessions_ + kServedBeyondLimit ? waiting_.size() : 1);
+    // Rejecters are for sites full of sessions; unauthenticated clients make room by themselves.
+    int limit = max_sessions_ + kServedBeyondLimit + (sessions_ >= max_sessions_ ? kRejecters : 0);
+    if (serving() >= limit || (spares_.empty() && !spawn_spare())) break;
     Child* child = spares_.front();
     spares_.pop_front();
     Client* client = waiting_.front();
@@ -79,8 +82,28 @@ void Postmaster::dispatch() {
   refill_when_idle();
 }
 
+// When processes are scarce, those go whose clients have kept them longest without authenticating: idle connections shut nobody out.
+void Postmaster::evict_idle_startups(size_t count) {
+  std::vector<Child*> idle;
+  for (auto& c : children_)
+    if (c->state == ChildState::kClaimed && !c->evicted && now_ms() - c->handed_ms >= kStartupGraceMs) idle.push_back(c.get());
+  count = std::min(count, idle.size());
+  if (count == 0) return;
+  std::partial_sort(idle.begin(), idle.begin() + static_cast<ptrdiff_t>(count), idle.end(), [](Child* a, Child* b) { return a->handed_ms < b->handed_ms; });
+  for (size_t i = 0; i < count; i++) {
+    idle[i]->evicted = true;
+    os::signal_pidfd(idle[i]->pidfd, SIGTERM);
+  }
+  evicted_ += count;
+  if (now_ms() - evictions_logged_ms_ < kEvictionLogMs) return;
+  log(Level::kLog, cat("too many connections: closed ", evicted_, " that had not authenticated after ", kStartupGraceMs / 1000, " s"));
+  evictions_logged_ms_ = now_ms();
+  evicted_ = 0;
+}
+
 void Postmaster::hand_over(Child& child, Client* client) {
   child.state = ChildState::kHanded;
+  child.handed_ms = now_ms();
   child.client = client;
   static char serve = handoff::kClient, reject = handoff::kReject;
   uv_buf_t byte = uv_buf_init(serving() > max_sessions_ + kServedBeyondLimit ? &reject : &serve, 1);
@@ -133,7 +156,8 @@ void Postmaster::channel_ended(Child& child) {
       if (!child.writing) take_back(child);
       break;
     case ChildState::kClaimed:
-      child.state = ChildState::kSession;
+      child.state = child.evicted || child.exited ? ChildState::kLeaving : ChildState::kSession;
+      if (child.state == ChildState::kSession) sessions_++;
       if (child.reload_due) os::signal_pidfd(child.pidfd, SIGHUP);
       break;
     default: break;
