@@ -114,7 +114,14 @@ int PQgetCopyData(PGconn* c, char** buffer, int async) {
       return static_cast<int>(row.size());
     }
     if (async) return 0;
-    if (!flush_blocking(c) || !wait_readable(c) || read_input(c) < 0) return -2;
+    c->error.clear();
+    if (flush_blocking(c) && wait_readable(c) && read_input(c) >= 0) continue;
+    // PQgetResult gives the reason, then nothing more.
+    clear_result(c);
+    c->queue.clear();
+    c->result = error_result(c, c->error);
+    c->async = Async::Ready;
+    return -2;
   }
 }
 

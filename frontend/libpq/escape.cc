@@ -30,13 +30,21 @@ bool escape_into(std::string& out, const char* from, size_t length, char quote, 
   return true;
 }
 
+// What is wrong with a text that escape_into refused: the last character is cut, or one is invalid.
+const char* multibyte_problem(const char* from, size_t length, int encoding) {
+  size_t n = strnlen(from, length);
+  for (size_t i = 0; i < n; i += static_cast<size_t>(PQmblen(from + i, encoding)))
+    if (static_cast<size_t>(PQmblen(from + i, encoding)) > n - i) return "incomplete multibyte character\n";
+  return "invalid multibyte character\n";
+}
+
 char* quoted(PGconn* c, const char* str, size_t length, char quote) {
   if (!c) return nullptr;
   c->error.clear();
   std::string body;
   bool backslash = quote == '\'' && memchr(str, '\\', strnlen(str, length)) != nullptr;
   if (!escape_into(body, str, length, quote, backslash, c->encoding)) {
-    postern::pq::append_error(c, "invalid multibyte character\n");
+    postern::pq::append_error(c, multibyte_problem(str, length, c->encoding));
     return nullptr;
   }
   std::string out = postern::cat(backslash ? " E" : "", quote, body, quote);
@@ -73,7 +81,7 @@ size_t PQescapeStringConn(PGconn* c, char* to, const char* from, size_t length, 
   c->error.clear();
   std::string out;
   if (!escape_into(out, from, length, '\'', !c->standard_strings, c->encoding)) {
-    postern::pq::append_error(c, "invalid multibyte character\n");
+    postern::pq::append_error(c, multibyte_problem(from, length, c->encoding));
     if (error) *error = 1;
     out += "\xC0 ";  // cannot be valid: the server refuses the statement even if the program does not look at the error
     out.resize(std::min(out.size(), 2 * length));

@@ -291,31 +291,31 @@ PGresult* PQgetResult(PGconn* c) {
 }
 
 PGresult* PQexec(PGconn* c, const char* query) {
-  return exec_start(c) && PQsendQuery(c, query) ? exec_finish(c) : c ? error_result(c, c->error) : nullptr;
+  return exec_start(c) && PQsendQuery(c, query) ? exec_finish(c) : nullptr;
 }
 
 PGresult* PQexecParams(PGconn* c, const char* command, int n, const Oid* types, const char* const* values, const int* lengths,
                        const int* formats, int result_format) {
   bool good = exec_start(c) && PQsendQueryParams(c, command, n, types, values, lengths, formats, result_format);
-  return good ? exec_finish(c) : c ? error_result(c, c->error) : nullptr;
+  return good ? exec_finish(c) : nullptr;
 }
 
 PGresult* PQprepare(PGconn* c, const char* name, const char* query, int n, const Oid* types) {
-  return exec_start(c) && PQsendPrepare(c, name, query, n, types) ? exec_finish(c) : c ? error_result(c, c->error) : nullptr;
+  return exec_start(c) && PQsendPrepare(c, name, query, n, types) ? exec_finish(c) : nullptr;
 }
 
 PGresult* PQexecPrepared(PGconn* c, const char* name, int n, const char* const* values, const int* lengths, const int* formats,
                          int result_format) {
   bool good = exec_start(c) && PQsendQueryPrepared(c, name, n, values, lengths, formats, result_format);
-  return good ? exec_finish(c) : c ? error_result(c, c->error) : nullptr;
+  return good ? exec_finish(c) : nullptr;
 }
 
 PGresult* PQdescribePrepared(PGconn* c, const char* statement) {
-  return exec_start(c) && PQsendDescribePrepared(c, statement) ? exec_finish(c) : c ? error_result(c, c->error) : nullptr;
+  return exec_start(c) && PQsendDescribePrepared(c, statement) ? exec_finish(c) : nullptr;
 }
 
 PGresult* PQdescribePortal(PGconn* c, const char* portal) {
-  return exec_start(c) && PQsendDescribePortal(c, portal) ? exec_finish(c) : c ? error_result(c, c->error) : nullptr;
+  return exec_start(c) && PQsendDescribePortal(c, portal) ? exec_finish(c) : nullptr;
 }
 
 int PQsetSingleRowMode(PGconn* c) {

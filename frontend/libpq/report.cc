@@ -57,7 +57,11 @@ std::string show_position(const std::string& query, int position, int encoding) 
     } else if (before + kRightMargin >= total) {
       from = total - kDisplayWidth;
     } else {
-      to = before + kRightMargin;
+      to = 0;
+      for (const Glyph& g : line) {
+        if (to + g.width > before + kRightMargin) break;
+        to += g.width;
+      }
       from = to - kDisplayWidth;
     }
     int w = 0;

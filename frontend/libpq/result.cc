@@ -105,7 +105,8 @@ int PQbinaryTuples(const PGresult* r) { return r && r->binary; }
 
 char* PQfname(const PGresult* r, int i) {
   const auto* c = column(r, i);
-  return c ? mutable_text(c->name) : nullptr;
+  if (!c || r->status == PGRES_COPY_IN || r->status == PGRES_COPY_OUT || r->status == PGRES_COPY_BOTH) return nullptr;  // no names there
+  return mutable_text(c->name);
 }
 
 // As an identifier in SQL: folded to lower case unless it stands in double quotes.

@@ -207,6 +207,12 @@ bool process_results(Shell& s, double& ms, Clock::time_point start) {
       r = PQgetResult(s.conn);
       continue;
     }
+    if (st == PGRES_COPY_BOTH) {
+      log_error(s, cat("unexpected PQresultStatus: ", static_cast<int>(st)));
+      PQclear(r);
+      good = false;
+      break;
+    }
     PGresult* after = nullptr;
     if (st == PGRES_COPY_OUT || st == PGRES_COPY_IN) {
       flush_held(false);
