@@ -39,7 +39,7 @@ void pad_number(std::string& out, int64_t v, int width) {
 // ".5" without trailing zeros.
 void append_fraction(std::string& out, int64_t us) {
   if (us == 0) return;
-  char buf[8];
+  char buf[16];
   snprintf(buf, sizeof buf, ".%06d", static_cast<int>(us));
   size_t n = 7;
   while (buf[n - 1] == '0') n--;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "common/base/cat.h"
 #include "common/base/error.h"
 #include "postgres/types/builtin_tables.h"
 #include "postgres/types/native.h"
@@ -45,7 +46,7 @@ std::string scientific(Arena& arena, Datum d, int digits_after) {
   m.resize(wanted, '0');
   char buf[16];
   std::snprintf(buf, sizeof buf, "e%c%02d", exponent < 0 ? '-' : '+', std::abs(exponent));
-  return m.substr(0, 1) + (digits_after ? "." + m.substr(1) : "") + buf;
+  return cat(std::string_view(m).substr(0, 1), digits_after ? "." : "", digits_after ? std::string_view(m).substr(1) : std::string_view(), buf);
 }
 
 std::string_view format_numeric(FnContext& cx, Datum d, std::string_view format) {
