@@ -88,7 +88,7 @@ void Postmaster::start_loop() {
   uv_check_init(&loop_, &check_);
   uv_check_start(&check_, on_check);
   uv_idle_init(&loop_, &idle_);
-  for (uv_timer_t* t : {&refill_timer_, &worker_timer_, &kill_timer_}) uv_timer_init(&loop_, t);
+  for (uv_timer_t* t : {&refill_timer_, &worker_timer_, &kill_timer_, &patience_}) uv_timer_init(&loop_, t);
   std::vector<int> numbers = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
   if (getpid() == 1) numbers.push_back(SIGCHLD);
   signals_.resize(numbers.size());

@@ -42,6 +42,7 @@ struct Client {
     uv_pipe_t pipe;
   };
   int attempts = 0;             // hand-overs that ended unclaimed
+  uint64_t arrived_ms = 0;      // loop time of its accept
 };
 
 enum class ChildState : uint8_t { kSpare, kHanded, kClaimed, kSession, kLeaving, kWorker };
@@ -127,6 +128,7 @@ class Postmaster {
   uv_check_t check_;
   uv_idle_t idle_;
   uv_timer_t refill_timer_, worker_timer_, kill_timer_;
+  uv_timer_t patience_;         // clients that wait for sessions to end are looked at again
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::deque<Client*> waiting_;
   std::deque<Child*> spares_;   // oldest first

@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxWaiting = 512;           // accepted but not handed over; the rest stays in the kernel's backlog
 constexpr int kMaxAttempts = 4;            // children that may fail a client before it is given up
 constexpr int kServedBeyondLimit = 32;     // these still get a full postgres: it serves cancel requests, and says 53300 itself
+constexpr uint64_t kPatienceMs = 1000, kPatienceTickMs = 20;   // over the limit a client waits that long for a session that is just ending
 constexpr int kRejecters = 16;             // processes that only tell a client 53300
 constexpr int kDescriptorReserve = 16;
 constexpr uint64_t kStartupGraceMs = 1'000, kEvictionLogMs = 1'000;
@@ -49,6 +50,7 @@ void Postmaster::accept_from(Listener& l) {
     close_client(client);
     return;
   }
+  client->arrived_ms = uv_now(&loop_);
   waiting_.push_back(client);
   dispatch();
 }
@@ -70,6 +72,11 @@ void Postmaster::close_client(Client* client) {
 void Postmaster::dispatch() {
   while (!waiting_.empty()) {
     if (serving() >= max_sessions_) evict_idle_startups(serving() >= max_sessions_ + kServedBeyondLimit ? waiting_.size() : 1);
+    if (serving() >= max_sessions_ + kServedBeyondLimit && uv_now(&loop_) - waiting_.front()->arrived_ms < kPatienceMs) {
+      if (!uv_is_active(reinterpret_cast<uv_handle_t*>(&patience_)))
+        uv_timer_start(&patience_, [](uv_timer_t* timer) { static_cast<Postmaster*>(timer->loop->data)->dispatch(); }, kPatienceTickMs, 0);
+      break;
+    }
     // Rejecters are for sites full of sessions; unauthenticated clients make room by themselves.
     int limit = max_sessions_ + kServedBeyondLimit + (sessions_ >= max_sessions_ ? kRejecters : 0);
     if (serving() >= limit || (spares_.empty() && !spawn_spare())) break;

@@ -12,6 +12,7 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "common/os/process.h"
 #include "postgres/access/btree.h"
 #include "postgres/access/heap.h"
 #include "postgres/access/stats.h"
@@ -28,6 +29,7 @@ namespace postern::engine {
 
 namespace {
 constexpr int kWorkerSlots = 8, kSpareSlots = 64;
+constexpr int64_t kSlotPatienceUs = 500'000;
 }
 
 void register_all() {
@@ -64,7 +66,16 @@ void attach(Settings& settings, const std::string& site, bool worker) {
   o.max_slots = static_cast<int>(settings.get_int("max_connections")) + kWorkerSlots + kSpareSlots;
   o.is_worker = worker;
   wal::set_fsync(settings.get_bool("fsync"));
-  region::AttachResult r = region::attach(o);
+  region::AttachResult r;
+  for (int64_t deadline = os::monotonic_us() + kSlotPatienceUs;;) {   // sessions that are just ending free their slots
+    try {
+      r = region::attach(o);
+      break;
+    } catch (SqlError& e) {
+      if (!(e.sqlstate == sqlstate::kTooManyConnections) || os::monotonic_us() > deadline) throw;
+      os::sleep_us(5000);
+    }
+  }
   if (!r.must_recover) return;
   wal::Recovery rec = wal::recover();
   txn::after_recovery();

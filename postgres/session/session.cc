@@ -50,6 +50,7 @@ int Session::serve(const std::function<void()>& auth_done) {
     auth_done();
     if (!go_on) return 0;
     loop();
+    region::my_slot().state = region::SlotState::kExiting;   // no longer counted by max_connections
   } catch (SqlError& e) {
     if (e.severity < Severity::kFatal) e.severity = Severity::kFatal;
     conn_.set_on_interrupt(nullptr);
