@@ -26,8 +26,14 @@ std::string lower(std::string_view s) {
   return out;
 }
 
+// No component is empty or begins with a dot.
+bool well_formed(std::string_view name) {
+  return !name.empty() && name[0] != '.' && name[0] != '/' && name.find("/.") == name.npos && name.find("//") == name.npos && name.find('\0') == name.npos;
+}
+
 // The real path below the zone directory of a name in any case; empty if there is none.
 std::string canonical_path(std::string_view name) {
+  if (well_formed(name) && access(cat(kZoneDirectory, "/", name).c_str(), R_OK) == 0) return std::string(name);
   std::string path = kZoneDirectory, found;
   while (!name.empty()) {
     size_t slash = name.find('/');
