@@ -181,6 +181,8 @@ std::string address_label(const PGconn* c) {
 
 PostgresPollingStatusType give_up(PGconn* c, std::string_view text) {
   if (!text.empty()) append_error(c, cat(address_label(c), text));
+  bool silent = c->child > 0 && text.rfind("server closed the connection", 0) == 0;
+  if (silent) append_error(c, cat("\tIts log is \"", c->datadir, "/embedded.log\".\n"));
   drop_connection(c);
   c->status = CONNECTION_BAD;
   return PGRES_POLLING_FAILED;

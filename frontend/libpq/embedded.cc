@@ -1,4 +1,5 @@
 // datadir=DIR: no server. We exec `postgres -D DIR --fd 3` on one end of a socketpair and talk over the other. Its end is ours to reap.
+// What it logs goes to DIR/embedded.log, not to the standard error of a program that only wanted a database.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -33,12 +34,12 @@ std::string find_postgres() {
   if (n > 0 && n < PATH_MAX) {
     std::string dir = folder(std::string(buffer, static_cast<size_t>(n)));
     tries.push_back(cat(dir, "/postgres"));
-    tries.push_back(cat(dir, "/../../postgres/postgres"));  // in the build directory
+    tries.push_back(cat(dir, "/../../postgres/main/postgres"));  // in the build directory
   }
   Dl_info info;
   if (dladdr(reinterpret_cast<const void*>(&start_embedded), &info) && info.dli_fname && realpath(info.dli_fname, buffer)) {
     std::string dir = folder(buffer);
-    for (const char* up : {"/../bin/postgres", "/../../bin/postgres", "/../../postgres/postgres"}) tries.push_back(cat(dir, up));
+    for (const char* up : {"/../bin/postgres", "/../../bin/postgres", "/../../postgres/main/postgres"}) tries.push_back(cat(dir, up));
   }
   for (const std::string& t : tries)
     if (access(t.c_str(), X_OK) == 0) return t;
@@ -58,6 +59,9 @@ int start_embedded(const std::string& directory, int& pid, std::string& error) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, pair[1], 3);
+  // Without the directory there is no log either: then what it says on standard error is the explanation.
+  int log = open(cat(directory, "/embedded.log").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (log >= 0) posix_spawn_file_actions_adddup2(&actions, log, STDERR_FILENO);
   posix_spawnattr_t attr;
   posix_spawnattr_init(&attr);
   // Its own group, so that an interrupt at the terminal reaches the client alone; signals start as a new program expects them.
@@ -75,6 +79,7 @@ int start_embedded(const std::string& directory, int& pid, std::string& error) {
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attr);
   close(pair[1]);
+  if (log >= 0) close(log);
   if (rc != 0) {
     close(pair[0]);
     error = cat("could not execute \"", program, "\": ", strerror(rc), "\n");
