@@ -181,8 +181,9 @@ std::string address_label(const PGconn* c) {
 
 PostgresPollingStatusType give_up(PGconn* c, std::string_view text) {
   if (!text.empty()) append_error(c, cat(address_label(c), text));
-  bool silent = c->child > 0 && text.rfind("server closed the connection", 0) == 0;
-  if (silent) append_error(c, cat("\tIts log is \"", c->datadir, "/embedded.log\".\n"));
+  std::string log = cat(c->datadir, "/embedded.log");
+  bool silent = !c->datadir.empty() && text.rfind("server closed the connection", 0) == 0;
+  if (silent && access(log.c_str(), F_OK) == 0) append_error(c, cat("\tIts log is \"", log, "\".\n"));
   drop_connection(c);
   c->status = CONNECTION_BAD;
   return PGRES_POLLING_FAILED;

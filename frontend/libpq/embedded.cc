@@ -59,8 +59,9 @@ int start_embedded(const std::string& directory, int& pid, std::string& error) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, pair[1], 3);
-  // Without the directory there is no log either: then what it says on standard error is the explanation.
-  int log = open(cat(directory, "/embedded.log").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  // Where there is no site there is no log either: then what it says on standard error is the explanation.
+  bool site = access(cat(directory, "/lock").c_str(), F_OK) == 0;
+  int log = !site ? -1 : open(cat(directory, "/embedded.log").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (log >= 0) posix_spawn_file_actions_adddup2(&actions, log, STDERR_FILENO);
   posix_spawnattr_t attr;
   posix_spawnattr_init(&attr);
