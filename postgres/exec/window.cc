@@ -3,6 +3,7 @@
 //
 // Aggregates over frames that start at the partition's first row are computed once, running; other frames are computed anew per row.
 #include <algorithm>
+#include <limits>
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
@@ -17,7 +18,7 @@ namespace {
 
 // Bits of WindowDef::frame_options.
 constexpr uint32_t kRange = 0x2, kRows = 0x4, kGroups = 0x8, kStartUnbounded = 0x20, kEndUnbounded = 0x100, kStartCurrent = 0x200, kEndCurrent = 0x400,
-                   kStartPreceding = 0x800, kEndPreceding = 0x1000, kStartFollowing = 0x2000, kEndFollowing = 0x4000, kExclude = 0x38000;
+                   kStartPreceding = 0x800, kEndPreceding = 0x1000, kStartFollowing = 0x2000, kEndFollowing = 0x4000, kExcludeRow = 0x8000, kExcludeGroup = 0x10000, kExcludeTies = 0x20000, kExclude = 0x38000;
 
 enum WindowFn : uint32_t {
   kRowNumber = 3100, kRank = 3101, kDenseRank = 3102, kPercentRank = 3103, kCumeDist = 3104, kNtile = 3105, kLag1 = 3106, kLag2 = 3107, kLag3 = 3108,
@@ -61,7 +62,7 @@ class WindowAggNode final : public Node {
     }
     if (def_.start) start_ = cp.compile(*def_.start);
     if (def_.end) end_ = cp.compile(*def_.end);
-    if (def_.frame_options & kExclude) throw_unsupported("EXCLUDE in a window frame");
+    if ((def_.frame_options & kRange) && (start_ || end_)) init_range();
     out_ = es.arena.alloc_array<Vector>(plan.targets.size());
     view_ = es.arena.alloc_array<Vector>(columns_.size());
   }
@@ -193,8 +194,114 @@ class WindowAggNode final : public Node {
     return as_int8(d.value);
   }
 
+  // RANGE with an offset: the key and the bounds are compared in bound_key_'s type.
+  void init_range() {
+    const Oid key = order_.types()[0].type->oid;
+    bound_key_ = order_.types()[0];
+    bound_key_.type = &type_info(key == oid::kDate ? oid::kTimestamp : key == oid::kFloat4 ? oid::kFloat8 : key == oid::kInt2 || key == oid::kInt4 ? oid::kInt8 : key);
+    bound_cx_ = order_.cx();
+    bound_cx_.arena = &memory_;
+    auto function = [&](uint32_t add, uint32_t subtract) {
+      add_ = find_function(Oid{add});
+      subtract_ = find_function(Oid{subtract});
+    };
+    switch (raw(bound_key_.type->oid)) {
+      case raw(oid::kInt8): return;   // saturates instead
+      case raw(oid::kFloat8): return function(218, 219);
+      case raw(oid::kNumeric): return function(1724, 1725);
+      case raw(oid::kTimestamp): return function(2032, 2033);
+      case raw(oid::kTimestampTz): return function(1189, 1190);
+      case raw(oid::kInterval): return function(1169, 1170);
+      default: throw_unsupported(cat("RANGE with offset PRECEDING/FOLLOWING for column type ", bound_key_.type->name));
+    }
+  }
+  Datum range_key(size_t row) {
+    const Datum key = columns_[order_at_].values[row];
+    switch (raw(order_.types()[0].type->oid)) {
+      case raw(oid::kDate): {
+        const int32_t days = as_int4(key);
+        if (days == std::numeric_limits<int32_t>::min()) return from_int(std::numeric_limits<int64_t>::min());
+        if (days == std::numeric_limits<int32_t>::max()) return from_int(std::numeric_limits<int64_t>::max());
+        return from_int(int64_t{days} * 86'400'000'000);
+      }
+      case raw(oid::kFloat4): return from_float8(as_float4(key));
+      default: return key;
+    }
+  }
+  // The frame's edge of every row: its key plus or minus the offset. NULL keys have none.
+  void range_bounds(Code* code, const char* which, bool preceding, std::vector<Datum>& bounds) {
+    NullableDatum offset = eval_scalar(code);
+    if (offset.null) throw SqlError{sqlstate::kNullValueNotAllowed, cat("frame ", which, " offset must not be null")};
+    const Oid type = bound_key_.type->oid;
+    bool negative = false;
+    if (type == oid::kInt8) negative = as_int8(offset.value) < 0;
+    else if (type == oid::kFloat8) negative = !(as_float8(offset.value) >= 0);
+    else {
+      const TypeInfo& t = type_info(type == oid::kNumeric ? oid::kNumeric : oid::kInterval);
+      Datum zero = t.in(bound_cx_, "0", -1);
+      negative = compare_datums(bound_cx_, t, offset.value, zero) < 0;
+    }
+    if (negative) throw SqlError{sqlstate::kInvalidPrecedingOrFollowingSize, "invalid preceding or following size in window function"};
+    const bool minus = preceding != order_.types()[0].desc;
+    bounds.assign(rows_, 0);
+    for (size_t r = 0; r < rows_; r++) {
+      if (columns_[order_at_].nulls[r]) continue;
+      if (r && !columns_[order_at_].nulls[r - 1] && peer_group_[r] == peer_group_[r - 1]) {
+        bounds[r] = bounds[r - 1];
+        continue;
+      }
+      Datum key = range_key(r);
+      if (type == oid::kInt8) {
+        int64_t sum;
+        const bool overflow = minus ? __builtin_sub_overflow(as_int8(key), as_int8(offset.value), &sum) : __builtin_add_overflow(as_int8(key), as_int8(offset.value), &sum);
+        bounds[r] = from_int(overflow ? (minus ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max()) : sum);
+        continue;
+      }
+      Vector args[2] = {Vector{&key, nullptr, 0}, Vector{&offset.value, nullptr, 0}};
+      Datum value = 0;
+      uint8_t null = 0;
+      Vector out{&value, &null, 1};
+      (minus ? subtract_ : add_)->kernel(bound_cx_, args, 2, Rows{nullptr, 1}, out);
+      bounds[r] = bound_key_.type->by_value ? value : make_bytes(memory_, as_view(value));
+    }
+  }
+  // First row not before the bound (start) or first row after it (end).
+  size_t range_edge(size_t row, Datum bound, bool start) {
+    Column& key = columns_[order_at_];
+    if (key.nulls[row]) return start ? peer_start_[row] : peer_end(row);
+    size_t low = 0, high = rows_;
+    while (low < high && key.nulls[low]) low = peer_end(low);
+    if (high > low && key.nulls[high - 1]) high = peer_start_[high - 1];
+    while (low < high) {
+      const size_t mid = low + (high - low) / 2;
+      const int c = compare_keys(bound_cx_, bound_key_, range_key(mid), false, bound, false);
+      if (start ? c < 0 : c <= 0) low = mid + 1;
+      else high = mid;
+    }
+    return low;
+  }
+
   struct Frame { size_t from, to; };
-  Frame frame(size_t row) const {
+  // The frame without what EXCLUDE takes out.
+  int pieces(size_t row, Frame f, Frame out[3]) const {
+    const uint32_t o = def_.frame_options;
+    if (!(o & kExclude)) {
+      out[0] = f;
+      return 1;
+    }
+    const size_t from = o & kExcludeRow ? row : peer_start_[row], to = o & kExcludeRow ? row + 1 : peer_end(row);
+    int n = 0;
+    auto add = [&](size_t a, size_t b) {
+      a = std::max(a, f.from);
+      b = std::min(b, f.to);
+      if (a < b) out[n++] = {a, b};
+    };
+    add(f.from, from);
+    if (o & kExcludeTies) add(row, row + 1);
+    add(to, f.to);
+    return n;
+  }
+  Frame frame(size_t row) {
     const uint32_t o = def_.frame_options;
     const int64_t n = static_cast<int64_t>(rows_);
     int64_t from = 0, to = n;
@@ -210,6 +317,13 @@ class WindowAggNode final : public Node {
     } else {
       const bool by_row = o & kRows;
       int64_t r = static_cast<int64_t>(row);
+      if (o & kRange && (start_ || end_)) {
+        if (start_) from = static_cast<int64_t>(range_edge(row, start_bounds_[row], true));
+        else if (o & kStartCurrent) from = static_cast<int64_t>(peer_start_[row]);
+        if (end_) to = static_cast<int64_t>(range_edge(row, end_bounds_[row], false));
+        else if (o & kEndCurrent) to = static_cast<int64_t>(peer_end(row));
+        return {static_cast<size_t>(from), static_cast<size_t>(std::max(from, to))};
+      }
       if (o & kStartCurrent) from = by_row ? r : static_cast<int64_t>(peer_start_[row]);
       else if (o & kStartPreceding) from = r - start_offset_;
       else if (o & kStartFollowing) from = r + start_offset_;
@@ -227,7 +341,8 @@ class WindowAggNode final : public Node {
     const uint32_t o = def_.frame_options;
     if (start_) start_offset_ = (o & kRange) ? 0 : offset_value(start_, "starting");
     if (end_) end_offset_ = (o & kRange) ? 0 : offset_value(end_, "ending");
-    if ((o & kRange) && (o & (kStartPreceding | kEndPreceding | kStartFollowing | kEndFollowing))) throw_unsupported("RANGE with offset PRECEDING/FOLLOWING");
+    if (o & kRange && start_) range_bounds(start_, "starting", o & kStartPreceding, start_bounds_);
+    if (o & kRange && end_) range_bounds(end_, "ending", o & kEndPreceding, end_bounds_);
     for (WindowCall& c : calls_) {
       check_interrupts();
       c.result.values.assign(rows_, 0);
@@ -261,11 +376,11 @@ class WindowAggNode final : public Node {
       c.result.values[row] = d;
       c.result.nulls[row] = !ok;
     };
-    bool running = def_.frame_options & kStartUnbounded;
+    const bool exclude = def_.frame_options & kExclude, running = def_.frame_options & kStartUnbounded && !exclude;
     Frame last{0, 0};
     for (size_t r = 0; r < rows_; r++) {
       Frame f = frame(r);
-      if (r > 0 && f.from == last.from && f.to == last.to) {
+      if (r > 0 && !exclude && f.from == last.from && f.to == last.to) {
         c.result.values[r] = c.result.values[r - 1];
         c.result.nulls[r] = c.result.nulls[r - 1];
         continue;
@@ -274,7 +389,9 @@ class WindowAggNode final : public Node {
         add_rows(c, state, last.to, f.to);
       } else {
         std::fill(state_memory.begin(), state_memory.end(), 0);
-        add_rows(c, state, f.from, f.to);
+        Frame parts[3];
+        const int n = pieces(r, f, parts);
+        for (int i = 0; i < n; i++) add_rows(c, state, parts[i].from, parts[i].to);
         if ((r & 1023) == 0) check_interrupts();
       }
       finish(r);
@@ -346,17 +463,22 @@ class WindowAggNode final : public Node {
   }
   void frame_value(WindowCall& c) {
     for (size_t r = 0; r < rows_; r++) {
-      Frame f = frame(r);
+      Frame parts[3];
+      const int n = pieces(r, frame(r), parts);
       int64_t at = -1;
       switch (raw(c.e->fn)) {
-        case kFirstValue: at = f.from < f.to ? static_cast<int64_t>(f.from) : -1; break;
-        case kLastValue: at = f.from < f.to ? static_cast<int64_t>(f.to) - 1 : -1; break;
+        case kFirstValue: at = n && parts[0].from < parts[0].to ? static_cast<int64_t>(parts[0].from) : -1; break;
+        case kLastValue: at = n && parts[n - 1].from < parts[n - 1].to ? static_cast<int64_t>(parts[n - 1].to) - 1 : -1; break;
         default: {
           Column& nth = columns_[c.first_arg + 1];
           if (nth.nulls[r]) break;
           int64_t k = as_int4(nth.values[r]);
           if (k <= 0) throw SqlError{sqlstate::kInvalidArgumentForNthValue, "argument of nth_value must be greater than zero"};
-          if (f.from + static_cast<size_t>(k) <= f.to) at = static_cast<int64_t>(f.from) + k - 1;
+          for (int i = 0; i < n && at < 0; i++) {
+            const int64_t size = static_cast<int64_t>(parts[i].to - parts[i].from);
+            if (k <= size) at = static_cast<int64_t>(parts[i].from) + k - 1;
+            k -= size;
+          }
         }
       }
       if (at < 0) c.result.nulls[r] = 1;
@@ -385,6 +507,10 @@ class WindowAggNode final : public Node {
   int nchild_ = 0, order_at_ = 0;
   Code *start_ = nullptr, *end_ = nullptr;
   int64_t start_offset_ = 0, end_offset_ = 0;
+  KeyType bound_key_{};
+  FnContext bound_cx_;
+  const FnEntry *add_ = nullptr, *subtract_ = nullptr;
+  std::vector<Datum> start_bounds_, end_bounds_;
   Arena memory_{4096}, result_memory_{1024}, input_memory_{256};
   size_t rows_ = 0, emit_at_ = 0;
   std::vector<size_t> peer_start_, group_start_;

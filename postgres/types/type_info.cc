@@ -51,6 +51,8 @@ const TypeInfo* find_type_by_name(std::string_view typname) {
 
 const TypeInfo& type_info(Oid oid) {
   if (const TypeInfo* t = find_type(oid)) return *t;
+  if (raw(oid) >= 16384)   // a table's row type
+    if (const TypeInfo* t = find_type(oid::kRecord)) return *t;
   throw_internal(cat("cache lookup failed for type ", raw(oid)));
 }
 

@@ -406,6 +406,19 @@ int Analyzer::window_index(State& st, const ast::WindowDef& w) {
   return static_cast<int>(st.windows.size() - 1);
 }
 
+namespace {
+// The type of an offset in RANGE mode over a key of this type; 0: none.
+Oid range_offset_type(Oid key) {
+  switch (raw(key)) {
+    case raw(oid::kInt2): case raw(oid::kInt4): case raw(oid::kInt8): return oid::kInt8;
+    case raw(oid::kFloat4): case raw(oid::kFloat8): return oid::kFloat8;
+    case raw(oid::kNumeric): return oid::kNumeric;
+    case raw(oid::kDate): case raw(oid::kTimestamp): case raw(oid::kTimestampTz): case raw(oid::kTime): case raw(oid::kInterval): return oid::kInterval;
+    default: return Oid{0};
+  }
+}
+}  // namespace
+
 WindowDef Analyzer::make_window(State& st, const ast::WindowDef& w, const WindowDef* base) {
   constexpr uint32_t kRange = 2, kRows = 4, kGroups = 8, kOffsetPreceding = 0x1000 | 0x800, kOffsetFollowing = 0x4000 | 0x2000;
   WindowDef def;
@@ -443,13 +456,22 @@ WindowDef Analyzer::make_window(State& st, const ast::WindowDef& w, const Window
   if ((w.frame_options & kGroups) && def.order.empty()) throw SqlError{sqlstate::kWindowingError, "GROUPS mode requires an ORDER BY clause", "", "", w.position};
   if ((w.frame_options & kRange) && (w.start || w.end)) {
     if (def.order.size() != 1) throw SqlError{sqlstate::kWindowingError, "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column", "", "", w.position};
-    throw_unsupported("RANGE with offset PRECEDING/FOLLOWING", w.position);
   }
   (void)kRows; (void)kOffsetPreceding; (void)kOffsetFollowing;
   st.clause = Clause::kWindowFrame;
-  std::string_view mode = w.frame_options & kRows ? "ROWS" : "GROUPS";
-  if (w.start) def.start = coerce_to_int8(transform(st, w.start), mode);
-  if (w.end) def.end = coerce_to_int8(transform(st, w.end), mode);
+  std::string_view mode = w.frame_options & kRows ? "ROWS" : w.frame_options & kRange ? "RANGE" : "GROUPS";
+  auto offset = [&](const ast::Expr* x) -> Expr* {
+    if (!(w.frame_options & kRange)) return coerce_to_int8(transform(st, x), mode);
+    const Oid key = def.order[0].expr->type, type = range_offset_type(key);
+    Expr* e = transform(st, x);
+    Expr* c = raw(type) ? coerce_to_target(e, type, -1, Coercion::kImplicit, false, e->position) : nullptr;
+    if (!c)
+      throw SqlError{sqlstate::kFeatureNotSupported, cat("RANGE with offset PRECEDING/FOLLOWING is not supported for column type ", type_name(key), raw(type) ? cat(" and offset type ", type_name(e->type)) : ""),
+                     "", "", e->position};
+    return c;
+  };
+  if (w.start) def.start = offset(w.start);
+  if (w.end) def.end = offset(w.end);
   for (const Expr* e : {def.start, def.end})
     if (e && contains_column_of_level(e, 0)) throw SqlError{sqlstate::kInvalidColumnReference, cat("argument of ", mode, " must not contain variables"), "", "", e->position};
   st.clause = saved;

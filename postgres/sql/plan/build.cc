@@ -115,8 +115,7 @@ Expr* QueryPlanner::resolve(Expr* e, const Out* left, const Out* right) {
       if (!owner->parent_) throw_internal("reference beyond the outermost query");
       owner = owner->parent_;
     }
-    Expr* own = arena_.make<Expr>(*e);
-    own->levels_up = 0;
+    Expr* own = lower_levels(arena_, e, e->levels_up);
     int slot = owner->param_slot(own);
     for (QueryPlanner* p = this; p != owner; p = p->parent_)
       if (std::find(p->outer_slots.begin(), p->outer_slots.end(), slot) == p->outer_slots.end()) p->outer_slots.push_back(slot);

@@ -68,6 +68,31 @@ void walk(Expr* e, const std::function<bool(Expr*)>& fn) {
   for (SortKey& k : e->order) walk(k.expr, fn);
 }
 
+namespace {
+class Lower : public Mutator {
+ public:
+  Lower(Arena& arena, int by) : Mutator(arena), by_(by) {}
+
+ protected:
+  Expr* pre(Expr* e, int depth) override {
+    if ((e->kind != ExprKind::kColumn && e->kind != ExprKind::kAgg) || e->levels_up < by_ + depth) return nullptr;
+    Expr* c = arena_.make<Expr>(*e);
+    c->levels_up = static_cast<int16_t>(c->levels_up - by_);
+    if (e->kind == ExprKind::kAgg) {
+      c->args = exprs(e->args, depth);
+      c->filter = expr(e->filter, depth);
+      c->order = sort_keys(e->order, depth);
+    }
+    return c;
+  }
+
+ private:
+  int by_;
+};
+}  // namespace
+
+Expr* lower_levels(Arena& arena, Expr* e, int depth) { return depth ? Lower(arena, depth).expr(e, 0) : e; }
+
 Expr* Mutator::expr(Expr* e, int depth) {
   if (!e) return nullptr;
   if (Expr* r = pre(e, depth)) return r;

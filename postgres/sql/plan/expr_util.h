@@ -69,6 +69,9 @@ Expr* make_and(Arena& arena, const std::vector<Expr*>& parts);   // nullptr for 
 void split_and(Expr* e, std::vector<Expr*>& out);
 Expr* make_test(Arena& arena, const Expr* like, int rel, int column);
 
+// References to `depth` levels up and beyond come down by as many: e moves from a sub-select to the level it belongs to.
+Expr* lower_levels(Arena& arena, Expr* e, int depth);
+
 // Folds immutable functions of constants, simplifies AND/OR/NOT/CASE/COALESCE, substitutes known parameters. Never throws: an
 // expression whose evaluation fails is left for run time.
 Expr* fold(Expr* e, std::span<const NullableDatum> params, FnContext& cx, Arena& arena);

@@ -492,8 +492,9 @@ void QueryPlanner::search(JoinProblem& p) {
     return r;
   };
   std::vector<Qual*> constant;
+  std::vector<Qual*> per_row;
   for (Qual* q : p.quals)
-    if (!q->rels) constant.push_back(q);
+    if (!q->rels) (q->is_volatile ? per_row : constant).push_back(q);
   std::unordered_map<uint32_t, SetInfo> table;
   for (int i = 0; i < n; i++) {
     SetInfo& s = table[1u << i];
@@ -585,6 +586,13 @@ void QueryPlanner::search(JoinProblem& p) {
   SetInfo& result = table[full];
   p.paths = result.paths;
   p.rows = result.rows;
+  if (!per_row.empty())   // random() < 0.5
+    for (Path*& path : p.paths) {
+      Path* c = new_path(path->kind);
+      *c = *path;
+      c->filter.insert(c->filter.end(), per_row.begin(), per_row.end());
+      path = c;
+    }
   if (!constant.empty())
     for (Path*& path : p.paths) {
       Path* g = new_path(PlanKind::kResult);

@@ -106,6 +106,7 @@ Plan* QueryPlanner::run(double tuple_fraction) {
     ordered = false;
   } else {
     b = plan_scan_join(fraction, want, &ordered);
+    if (!plain) ordered = false;
   }
   if (grouped) {
     plan_grouping(b, aggs, false);
@@ -160,7 +161,8 @@ class ModifyRefs : public Mutator {
   Expr* pre(Expr* e, int depth) override {
     if (e->kind != ExprKind::kColumn || e->levels_up != depth) return nullptr;
     if (e->rel != rel0_ && e->rel != rel1_) return e;
-    if (depth) throw_unsupported("a sub-select that refers to the modified row in this place");
+    if (e->attno > 0) return e;   // resolved with the rows' columns
+    if (depth) throw_unsupported("a sub-select that refers to a system column of the modified row");
     return make_test(arena_, e, e->rel == rel0_ ? 0 : 1, e->attno > 0 ? e->attno - 1 : e->attno);
   }
 
@@ -324,7 +326,7 @@ Plan* QueryPlanner::plan_modify() {
     Expr* e = fold(t.expr, sh_.params, sh_.cx, arena_);
     // System columns of the row: tests with the negative number.
     e = ModifyRefs(arena_, target, -2).expr(e);
-    returning.push_back(resolve(e, nullptr, &child));
+    returning.push_back(resolve(e, &row_out, &child));
     types.push_back(t.expr->type);
     names.push_back(t.name);
     names_.push_back(t.name);
@@ -334,7 +336,7 @@ Plan* QueryPlanner::plan_modify() {
   m->types = m->returning_types;
   m->names = to_span(arena_, names);
   std::vector<Expr*> checks;
-  for (Expr* c : original->checks) checks.push_back(ModifyRefs(arena_, target, -2).expr(fold(c, {}, sh_.cx, arena_)));
+  for (Expr* c : original->checks) checks.push_back(resolve(ModifyRefs(arena_, target, -2).expr(fold(c, {}, sh_.cx, arena_)), &row_out, nullptr));
   m->checks = to_span(arena_, checks);
   m->check_names = original->check_names;
   if (original->on_conflict && original->on_conflict->do_update) {
@@ -342,7 +344,12 @@ Plan* QueryPlanner::plan_modify() {
     Expr** set = arena_.alloc_array<Expr*>(rel->attrs.size());
     std::fill(set, set + rel->attrs.size(), nullptr);
     ModifyRefs refs(arena_, target, oc.excluded_rel);
-    auto bind = [&](Expr* e) { return resolve(refs.expr(fold(e, sh_.params, sh_.cx, arena_)), nullptr, nullptr); };
+    Out excluded = row_out;
+    for (Expr*& e : excluded.cols) {
+      e = arena_.make<Expr>(*e);
+      e->rel = oc.excluded_rel;
+    }
+    auto bind = [&](Expr* e) { return resolve(refs.expr(fold(e, sh_.params, sh_.cx, arena_)), &row_out, &excluded); };
     for (size_t i = 0; i < oc.set.size(); i++) set[oc.set_attnos[i] - 1] = bind(oc.set[i].expr);
     m->conflict_set = set;
     if (oc.where) m->conflict_where = bind(oc.where);

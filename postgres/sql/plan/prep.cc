@@ -43,10 +43,30 @@ class WholeRows : public Mutator {
     Expr* row = arena_.make<Expr>(Expr{.kind = ExprKind::kRow});
     row->type = e->type;
     row->args = to_span(arena_, cols);
-    return row;
+    if (r->kind != RteKind::kTable || !nullable(q_->from, e->rel, false)) return row;
+    // NULL, not a row of NULLs, where an outer join found nothing.
+    Expr* tid = arena_.make<Expr>(Expr{.kind = ExprKind::kColumn});
+    tid->type = oid::kTid;
+    tid->rel = e->rel;
+    tid->attno = -1;
+    tid->levels_up = e->levels_up;
+    tid->name = "ctid";
+    Expr* found = arena_.make<Expr>(Expr{.kind = ExprKind::kIsNotNull});
+    found->type = oid::kBool;
+    found->args = to_span(arena_, std::vector<Expr*>{tid});
+    Expr* c = arena_.make<Expr>(Expr{.kind = ExprKind::kCase});
+    c->type = e->type;
+    c->args = to_span(arena_, std::vector<Expr*>{found, row, make_const(arena_, e->type, 0, true)});
+    return c;
   }
 
  private:
+  static bool nullable(const FromItem* f, int rel, bool outer) {
+    if (!f) return false;
+    if (!f->is_join) return f->rel == rel && outer;
+    const bool left = f->join == JoinType::kRight || f->join == JoinType::kFull, right = f->join == JoinType::kLeft || f->join == JoinType::kFull;
+    return nullable(f->left, rel, outer || left) || nullable(f->right, rel, outer || right);
+  }
   Query* q_;
 };
 

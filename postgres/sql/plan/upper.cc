@@ -103,12 +103,7 @@ void QueryPlanner::collect_aggs(std::vector<Expr*>& aggs, std::vector<Expr*>& wi
   auto visit = [&](auto& self, Expr* e, int depth) -> void {
     walk(e, [&](Expr* x) {
       if (x->kind == ExprKind::kAgg && x->levels_up == depth) {
-        Expr* own = x;
-        if (depth) {
-          own = arena_.make<Expr>(*x);
-          own->levels_up = 0;
-        }
-        add(aggs, own);
+        add(aggs, lower_levels(arena_, x, depth));
         return false;
       }
       if (x->kind == ExprKind::kWindow && depth == 0) add(windows, x);
