@@ -162,17 +162,18 @@ bool Session::run_portal(Portal& portal, uint64_t max_rows, bool describe) {
     ~Active() { slot = before; }
   } active{active_portal_, active_portal_};
   active_portal_ = &portal;
-  Prepared& p = *portal.prepared;
-  if (!p.stmt) {
+  if (!portal.prepared->stmt) {
     portal.done = true;
     return true;
   }
   bool first = !portal.started;
   start_portal(portal);
-  if (!p.plannable && first) {
+  if (!portal.prepared->plannable && first) {
+    PreparedRef own = portal.prepared;   // EXECUTE puts another in its place
     run_utility(portal);
     if (portal.formats.size() != portal.columns.size()) portal.formats.resize(portal.columns.size(), portal.formats.size() == 1 ? portal.formats[0] : int16_t{0});
   }
+  const Prepared& p = *portal.prepared;
   bool returns_rows = !portal.columns.empty() || (p.plannable && (p.stmt->kind == ast::StmtKind::kSelect || portal.plan->stmt->column_names.size()));
   if (describe && returns_rows) send_row_description(portal.columns, portal.formats);
   uint64_t sent = 0;

@@ -137,6 +137,22 @@ void QueryPlanner::plan_grouping(Built& b, const std::vector<Expr*>& aggs, bool 
       if (!dup) unique.push_back(k);
     }
     keys = unique;
+    // Columns that depend on the keys (GROUP BY of a primary key) are keys too.
+    auto add_columns = [&](Expr* root) {
+      walk(root, [&](Expr* x) {
+        if (x->kind == ExprKind::kAgg && x->levels_up == 0) return false;
+        for (Expr* k : keys)
+          if (equal_expr(k, x)) return false;
+        if (x->kind == ExprKind::kColumn && x->levels_up == 0) keys.push_back(x);
+        return true;
+      });
+    };
+    if (!keys.empty()) {
+      for (Target& t : q_->targets) add_columns(t.expr);
+      add_columns(q_->having);
+      for (SortKey& k : q_->order_by) add_columns(k.expr);
+      for (Expr* e : q_->distinct_on) add_columns(e);
+    }
   }
   double rows = b.plan->rows, groups = 1;
   bool can_hash = true, need_sorted = false;
