@@ -1,6 +1,7 @@
 // A stand-in for postgres in the tests of the postmaster: it claims a client, greets it with its pid and echoes what it says until it goes; or misbehaves
 // as the first line of <site>/mode says: "crash" (at start), "die" (with the client received, unclaimed: two processes of three), "vanish" (ends before it receives).
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ std::string g_site;
 
 int work() {
   if (!std::getenv("POSTERN_SUPERVISED")) return 2;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t set;
   sigemptyset(&set);
   for (int s : {SIGUSR1, SIGTERM, SIGQUIT, SIGHUP}) sigaddset(&set, s);
