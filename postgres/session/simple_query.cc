@@ -24,7 +24,7 @@ void Session::run_simple_statement(const PreparedRef& p, bool last) {
   }
   txn::release_snapshot();
   if (last) finish_implicit();
-  else if (txn::state() == txn::State::kInProgress) txn::next_command();
+  if (txn::state() == txn::State::kInProgress) txn::next_command();
   out_.begin('C');
   out_.cstring(tag);
   out_.end();

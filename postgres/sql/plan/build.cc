@@ -246,11 +246,20 @@ Built QueryPlanner::build_scan(const Path& p) {
         });
       };
       for (Expr* e : filters) add(e);
+      // Rows that are to be changed or locked may have to be tested again in a newer version, where no index guarantees the condition.
+      std::vector<Expr*> again;
+      if (std::any_of(needed.begin(), needed.end(), [](const Expr* c) { return c->attno == -1; }))
+        for (const IndexClause& c : p.clauses)
+          if (c.source && std::find(again.begin(), again.end(), c.source->e) == again.end()) {
+            again.push_back(c.source->e);
+            add(c.source->e);
+          }
       std::sort(base.cols.begin(), base.cols.end(), [](Expr* a, Expr* c) { return a->attno < c->attno; });
       std::vector<int16_t> columns;
       for (Expr* c : base.cols) columns.push_back(c->attno);
       plan->columns = to_span(arena_, columns);
       plan->filter = resolve(make_and(arena_, filters), &base, nullptr);
+      plan->recheck = resolve(make_and(arena_, again), &base, nullptr);
       plan->index = p.index;
       plan->backward = p.backward;
       plan->tid = resolve(p.tid, nullptr, nullptr);
