@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -13,9 +14,13 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "common/os/process.h"
 #include "postmaster/log.h"
 
 namespace postern::postmaster {
+
+constexpr int kLockAttempts = 100;
+constexpr int kLockRetryUs = 50'000;
 
 std::string check_site(const std::string& dir) {
   char real[PATH_MAX];
@@ -35,13 +40,18 @@ std::string check_site(const std::string& dir) {
 
 os::Fd take_lock_file(const std::string& path, const std::string& contents, int* other_pid) {
   *other_pid = 0;
+  int attempts = 0;
   for (;;) {
     os::Fd fd(os::open_file(path.c_str(), O_RDWR | O_CREAT, 0600));
     if (!fd) throw SqlError{sqlstate::kSystemError, cat("could not open lock file \"", path, "\": ", std::strerror(errno))};
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       char text[32] = {};
       if (os::read_at(fd.get(), text, sizeof text - 1, 0) > 0) *other_pid = std::atoi(text);
-      return {};
+      // A holder that was killed while it spawned a child lives on in the child's descriptors, for the moment until that execs.
+      bool dead = *other_pid > 0 && kill(*other_pid, 0) != 0 && errno == ESRCH;
+      if (!dead || ++attempts > kLockAttempts) return {};
+      os::sleep_us(kLockRetryUs);
+      continue;
     }
     struct stat ours, there;   // the former holder may have unlinked it between our open and our flock
     if (!os::stat_fd(fd.get(), ours) || !os::stat_path(path.c_str(), there) || ours.st_ino != there.st_ino || ours.st_dev != there.st_dev) continue;
