@@ -18,7 +18,9 @@ constexpr int kServedBeyondLimit = 32;     // these still get a full postgres: i
 constexpr uint64_t kPatienceMs = 1000, kPatienceTickMs = 20;   // over the limit a client waits that long for a session that is just ending
 constexpr int kRejecters = 16;             // processes that only tell a client 53300
 constexpr int kDescriptorReserve = 16;
-constexpr uint64_t kStartupGraceMs = 1'000, kEvictionLogMs = 1'000;
+// A client that does not authenticate may be closed after this long when processes are scarce; sooner when many wait behind it.
+constexpr uint64_t kStartupGraceMs = 1'000, kHurriedGraceMs = 250, kEvictionLogMs = 1'000;
+constexpr size_t kManyWaiting = 64;
 constexpr uint64_t kFirstDelayMs = 100, kLongestDelayMs = 10'000;
 
 }  // namespace
@@ -92,8 +94,9 @@ void Postmaster::dispatch() {
 // When processes are scarce, those go whose clients have kept them longest without authenticating: idle connections shut nobody out.
 void Postmaster::evict_idle_startups(size_t count) {
   std::vector<Child*> idle;
+  uint64_t grace = waiting_.size() > kManyWaiting ? kHurriedGraceMs : kStartupGraceMs;
   for (auto& c : children_)
-    if (c->state == ChildState::kClaimed && !c->evicted && now_ms() - c->handed_ms >= kStartupGraceMs) idle.push_back(c.get());
+    if (c->state == ChildState::kClaimed && !c->evicted && now_ms() - c->handed_ms >= grace) idle.push_back(c.get());
   count = std::min(count, idle.size());
   if (count == 0) return;
   std::partial_sort(idle.begin(), idle.begin() + static_cast<ptrdiff_t>(count), idle.end(), [](Child* a, Child* b) { return a->handed_ms < b->handed_ms; });
@@ -103,7 +106,7 @@ void Postmaster::evict_idle_startups(size_t count) {
   }
   evicted_ += count;
   if (now_ms() - evictions_logged_ms_ < kEvictionLogMs) return;
-  log(Level::kLog, cat("too many connections: closed ", evicted_, " that had not authenticated after ", kStartupGraceMs / 1000, " s"));
+  log(Level::kLog, cat("too many connections: closed ", evicted_, " that had not authenticated in time"));
   evictions_logged_ms_ = now_ms();
   evicted_ = 0;
 }
