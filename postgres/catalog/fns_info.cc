@@ -80,8 +80,7 @@ std::string lower(sv s) {
 std::optional<bool> fn_am_property(Oid am, sv name) {
   if (am != kBtreeAm) return std::nullopt;
   std::string p = lower(name);
-  if (p == "can_order" || p == "can_unique" || p == "can_multi_col" || p == "can_include") return true;
-  if (p == "can_exclude") return false;
+  if (p == "can_order" || p == "can_unique" || p == "can_multi_col" || p == "can_include" || p == "can_exclude") return true;
   return std::nullopt;
 }
 const IndexDesc* index_of(Oid index, RelationRef& table) {

@@ -287,7 +287,9 @@ Datum fn_makeaclitem(FnContext& cx, Oid grantee, Oid grantor, sv privileges, boo
   AclItem item;
   item.grantee = grantee == kInvalidOid ? "" : role_name(grantee);
   item.grantor = role_name(grantor);
-  for (Wish w : wishes(privileges, "rawdDxtXUCTcsA")) item.privileges += w.letter;
+  char letter = privilege_letter(privileges);
+  if (!letter) throw_unrecognized(privileges);
+  item.privileges = letter;
   if (grant_option) item.grantable = item.privileges;
   return make_bytes(*cx.arena, format_acl_item(item));
 }

@@ -237,8 +237,7 @@ bool is_view(const RelationRef& r) { return r && (r->kind == 'v' || r->kind == '
 
 OptDatum view_definition(FnContext& cx, Oid oid, bool pretty) {
   RelationRef rel = relation(oid);
-  if (!rel) return std::nullopt;
-  if (!is_view(rel)) return text(cx, "Not a view");
+  if (!is_view(rel)) return std::nullopt;
   Arena arena;
   return text(cx, sql::deparse_query(*analyzed_view(*rel, arena).query, pretty, false));
 }
@@ -255,7 +254,7 @@ OptDatum rule_definition(FnContext& cx, Oid oid, bool pretty) {
   auto row = find_row(pg_rewrite::kTable, pg_rewrite::k_oid_index, {from_oid(oid)}, arena);
   RelationRef rel = row ? relation(row->oid(pg_rewrite::ev_class)) : nullptr;
   if (!is_view(rel)) return std::nullopt;
-  return text(cx, cat("CREATE RULE ", quote_ident(row->text(pg_rewrite::rulename)), " AS", pretty ? "\n    ON SELECT TO " : "\n    ON SELECT TO ", relation_display_name(*rel, !pretty), " DO INSTEAD ",
+  return text(cx, cat("CREATE RULE ", quote_ident(row->text(pg_rewrite::rulename)), " AS\n    ON SELECT TO ", relation_display_name(*rel, !pretty), " DO INSTEAD ",
                       sql::deparse_query(*analyzed_view(*rel, arena).query, pretty, false)));
 }
 OptDatum fn_get_ruledef(FnContext& cx, Oid oid) { return rule_definition(cx, oid, false); }

@@ -230,6 +230,7 @@ std::string_view function_name(const ast::Expr* call) {
 FromItem* Analyzer::function_item(State& st, const ast::RangeFunction& r, Vec<NsItem>& ns) {
   bool saved_lateral = st.lateral_active;
   Clause saved_clause = st.clause;
+  bool saved_set_funcs = st.q->has_set_funcs;   // of the select list only
   st.lateral_active = true;
   st.clause = Clause::kFromFunction;
   struct One { Expr* call; std::string_view name; ast::List<ast::ColumnDef> columns; };
@@ -256,6 +257,7 @@ FromItem* Analyzer::function_item(State& st, const ast::RangeFunction& r, Vec<Ns
   }
   st.lateral_active = saved_lateral;
   st.clause = saved_clause;
+  st.q->has_set_funcs = saved_set_funcs;
 
   auto* rte = node<RangeEntry>();
   rte->kind = RteKind::kFunction;
