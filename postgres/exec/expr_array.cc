@@ -218,9 +218,18 @@ Vector eval_array(Code& c, const EvalInput& in, Rows rows) {
   return Vector{c.out.values, nullptr, 1};
 }
 
+// A name is subscripted by byte, from 0; bytes behind its end are zero.
+static NullableDatum name_byte(Datum name, int32_t i) {
+  constexpr int32_t kNameBytes = 64;
+  if (i < 0 || i >= kNameBytes) return {};
+  std::string_view s = as_view(name);
+  return {static_cast<size_t>(i) < s.size() ? static_cast<uint8_t>(s[static_cast<size_t>(i)]) : Datum{0}, false};
+}
+
 Vector eval_subscript(Code& c, const EvalInput& in, Rows rows) {
   eval_args(c, in, rows);
   prepare_out(c, in.n);
+  const bool of_name = c.e->args[0]->type == oid::kName;
   int32_t subscripts[kMaxDims];
   for_rows(rows, [&](uint32_t r) {
     bool null = c.nargs - 1 > kMaxDims;
@@ -228,7 +237,7 @@ Vector eval_subscript(Code& c, const EvalInput& in, Rows rows) {
     NullableDatum d;
     if (!null) {
       for (int i = 1; i < c.nargs; i++) subscripts[i - 1] = as_int4(c.argv[i].value(r));
-      d = array_get(c.argv[0].value(r), {subscripts, static_cast<size_t>(c.nargs - 1)});
+      d = of_name ? name_byte(c.argv[0].value(r), c.nargs == 2 ? subscripts[0] : -1) : array_get(c.argv[0].value(r), {subscripts, static_cast<size_t>(c.nargs - 1)});
     }
     c.out.values[r] = d.value;
     c.out.nulls[r] = d.null;

@@ -371,10 +371,11 @@ Expr* Analyzer::indirection(State& st, Expr* base, ast::List<ast::Indirection> s
     if (subs.empty()) return;
     Oid container = base->type;
     if (container == oid::kUnknown && base->kind == ExprKind::kParam) throw SqlError{sqlstate::kIndeterminateDatatype, "could not determine data type of parameter", "", "", position};
-    Oid elem = element_type(container);
+    Oid elem = container == oid::kName ? oid::kChar : element_type(container);
     if (elem == kInvalidOid) throw SqlError{sqlstate::kDatatypeMismatch, cat("cannot subscript type ", type_name(container), " because it does not support subscripting"), "", "", position};
     bool slice = false;
     for (auto* s : subs) slice |= s->slice;
+    if (slice && container == oid::kName) throw_unsupported("slices of type name", position);
     auto index = [&](const ast::Expr* x) {
       Expr* e = transform(st, x);
       Expr* r = coerce_to_target(e, oid::kInt4, -1, Coercion::kAssignment, false, e->position);
