@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 
 #include "common/base/cat.h"
 #include "common/os/process.h"
@@ -77,6 +78,22 @@ int Session::serve(const std::function<void()>& auth_done) {
   return exit_status_;
 }
 
+// To the server's log, as PostgreSQL prefixes it: time, pid, severity. One write, so that lines of sessions do not mix.
+void Session::log_error(const SqlError& e) const {
+  if (e.severity < cached_.log_min) return;
+  char stamp[32];
+  int64_t us = os::wall_clock_us();
+  time_t seconds = static_cast<time_t>(us / 1'000'000);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  size_t n = std::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
+  std::snprintf(stamp + n, sizeof stamp - n, ".%03d UTC", static_cast<int>(us / 1000 % 1000));
+  std::string prefix = cat(stamp, " [", os::own_pid(), "] "), text = cat(prefix, severity_name(e.severity), ":  ", e.message, "\n");
+  if (!e.detail.empty()) append(text, prefix, "DETAIL:  ", e.detail, "\n");
+  if (!e.hint.empty()) append(text, prefix, "HINT:  ", e.hint, "\n");
+  std::fputs(text.c_str(), stderr);
+}
+
 void Session::send_error(const SqlError& e, char type) {
   out_.begin(type);
   auto field = [&](char code, std::string_view s) {
@@ -100,8 +117,7 @@ void Session::send_error(const SqlError& e, char type) {
   out_.byte('\0');
   out_.end();
   if (type == 'E') {
-    std::fprintf(stderr, "%s:  %s\n", severity_name(e.severity), e.message.c_str());
-    if (!e.detail.empty()) std::fprintf(stderr, "DETAIL:  %s\n", e.detail.c_str());
+    log_error(e);
   }
 }
 

@@ -28,7 +28,7 @@ struct Cached {
   int extra_float_digits = 1;
   bool bytea_hex = true;
   int64_t statement_timeout_ms = 0, lock_timeout_ms = 0, idle_in_transaction_ms = 0, idle_session_ms = 0;
-  Severity client_min = Severity::kNotice;
+  Severity client_min = Severity::kNotice, log_min = Severity::kWarning;
   bool log_statement_all = false;
   bool force_custom_plan = false, force_generic_plan = false;   // plan_cache_mode
   int64_t log_min_duration_ms = -1;
@@ -85,6 +85,7 @@ class Session final : public SessionServices {
   template <class F> bool run_guarded(F&& f);
   void handle_error(SqlError& e);
   void send_error(const SqlError& e, char type = 'E');
+  void log_error(const SqlError& e) const;
   void start_transaction_if_needed();
   void finish_implicit();
   void end_transaction(bool commit);

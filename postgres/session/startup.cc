@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include "common/base/cat.h"
 #include "common/os/process.h"
@@ -60,6 +63,31 @@ std::vector<std::string> split_options(std::string_view s) {
   }
   if (in_word) out.push_back(word);
   return out;
+}
+
+// Only trust exists so far. A pg_hba.conf that asks for anything else must not be taken for less than it says: then nobody gets in.
+void check_hba(const std::string& path) {
+  std::unique_ptr<FILE, int (*)(FILE*)> f(std::fopen(path.c_str(), "re"), std::fclose);
+  if (!f) {
+    if (errno == ENOENT) return;   // a site made without initdb's configuration files
+    throw SqlError{sqlstate::kConfigFileError, cat("could not open file \"", path, "\": ", std::strerror(errno))}.fatal();
+  }
+  char line[1024];
+  while (std::fgets(line, sizeof line, f.get())) {
+    std::vector<std::string_view> words;
+    for (char* p = line; *p && *p != '#' && *p != '\n';) {
+      while (*p == ' ' || *p == '\t' || *p == '\r') p++;
+      char* start = p;
+      while (*p && !std::strchr(" \t\r\n#", *p)) p++;
+      if (p > start) words.emplace_back(start, static_cast<size_t>(p - start));
+    }
+    if (words.empty()) continue;
+    size_t method = words[0] == "local" ? 3 : 4;
+    if (words[0] != "local" && words.size() > 5 && words[4].find_first_not_of("0123456789.:abcdefABCDEF") == std::string_view::npos) method = 5;   // address and mask
+    if (words.size() != method + 1 || words[method] != "trust")
+      throw SqlError{sqlstate::kFeatureNotSupported, cat("authentication method \"", words.size() > method ? words[method] : words.back(), "\" in pg_hba.conf is not supported yet"), {},
+                     "Only \"trust\" is available in this version; protect the sockets by their permissions and listen_addresses."}.fatal();
+  }
 }
 
 bool equal_keys(uint32_t a, uint32_t b) {
@@ -172,6 +200,7 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
   std::string replication = find("replication");
   bool wants_replication = false;
   if (!replication.empty() && (!parse_bool_setting(replication, &wants_replication) || wants_replication)) throw_unsupported("replication");
+  check_hba(settings_.get("hba_file"));
   region::ProcSlot& slot = region::my_slot();
   set_text(slot.client_addr, sizeof slot.client_addr, peer_address(conn_.fd()));
   txn::start();
@@ -296,7 +325,12 @@ void Session::refresh_cached() {
   cached_.idle_in_transaction_ms = s.get_int("idle_in_transaction_session_timeout");
   cached_.idle_session_ms = s.get_int("idle_session_timeout");
   const std::string& m = s.get("client_min_messages");
-  cached_.client_min = m.starts_with("debug") ? Severity::kDebug : m == "log" ? Severity::kLog : m == "notice" || m == "info" ? Severity::kNotice : m == "warning" ? Severity::kWarning : Severity::kError;
+  auto severity = [](const std::string& level) {
+    return level.starts_with("debug") ? Severity::kDebug : level == "log" ? Severity::kLog : level == "notice" || level == "info" ? Severity::kNotice : level == "warning" ? Severity::kWarning
+         : level == "fatal" ? Severity::kFatal : level == "panic" ? Severity::kPanic : Severity::kError;
+  };
+  cached_.client_min = severity(m);
+  cached_.log_min = severity(s.get("log_min_messages"));
   cached_.log_statement_all = s.get("log_statement") == "all";
   cached_.log_min_duration_ms = s.get_int("log_min_duration_statement");
   const std::string& plan_mode = s.get("plan_cache_mode");
