@@ -138,6 +138,7 @@ RelationRef load_relation(Oid oid) {
   d->oid = oid;
   d->name = r.text(pg_class::relname);
   d->namespace_oid = r.oid(pg_class::relnamespace);
+  d->namespace_name = namespace_name(d->namespace_oid);
   d->file = {r.flag(pg_class::relisshared) ? Oid{0} : my_database(), r.oid(pg_class::relfilenode)};
   d->kind = r.letter(pg_class::relkind);
   d->persistence = r.letter(pg_class::relpersistence);

@@ -64,6 +64,7 @@ std::string RowConstraints::describe(const Vector* columns, uint32_t row) const 
 void RowConstraints::fail_not_null(int column, const Vector* columns, uint32_t row) {
   SqlError e{sqlstate::kNotNullViolation, cat("null value in column \"", table_->attrs[column].name, "\" of relation \"", table_->name, "\" violates not-null constraint"),
              describe(columns, row)};
+  e.schema_name = table_->namespace_name;
   e.table_name = table_->name;
   e.column_name = table_->attrs[column].name;
   throw e;
@@ -72,6 +73,7 @@ void RowConstraints::fail_not_null(int column, const Vector* columns, uint32_t r
 void RowConstraints::fail_check(int i, const Vector* columns, uint32_t row) {
   std::string name(static_cast<size_t>(i) < names_.size() ? names_[i] : std::string_view{});
   SqlError e{sqlstate::kCheckViolation, cat("new row for relation \"", table_->name, "\" violates check constraint \"", name, "\""), describe(columns, row)};
+  e.schema_name = table_->namespace_name;
   e.table_name = table_->name;
   e.constraint_name = name;
   throw e;
