@@ -332,7 +332,19 @@ class Builder {
       r.set(pg_namespace::nspowner, from_oid(n.owner));
       if (!n.acl.empty()) r.set(pg_namespace::nspacl, acl(n.acl));
       table(pg_namespace::kTable).push_back(std::move(r));
+      if (!n.acl.empty()) init_privileges(n.oid, pg_namespace::kTable, acl(n.acl));
     }
+  }
+  // What pg_dump need not dump, since every database begins with it.
+  void init_privileges(Oid object, Oid class_oid, Datum privileges) {
+    namespace i = pg_init_privs;
+    CatalogRow r = new_row(i::kTable);
+    r.set(i::objoid, from_oid(object));
+    r.set(i::classoid, from_oid(class_oid));
+    r.set(i::objsubid, from_int(0));
+    r.set(i::privtype, letter('i'));
+    r.set(i::initprivs, privileges);
+    table(i::kTable).push_back(std::move(r));
   }
   Datum acl(std::span<const std::string> items) {
     std::vector<Datum> v;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <set>
 
+#include "common/base/error.h"
 #include "postgres/access/btree.h"
 #include "postgres/access/heap.h"
 #include "postgres/access/stats.h"
