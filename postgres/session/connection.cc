@@ -17,8 +17,8 @@
 
 namespace postern::session {
 namespace {
-constexpr size_t kReadBytes = 8 << 10, kMaxReadBytes = 256 << 10;
-constexpr size_t kKeepBytes = 64 << 10;   // buffers larger than this are given back when empty
+constexpr size_t kReadBytes = 8 << 10, kMaxReadBytes = 64 << 10;
+constexpr size_t kKeepBytes = 2 * kMaxReadBytes;   // buffers larger than this are given back when empty
 
 std::atomic<int> g_wake_fd{-1};
 
@@ -45,13 +45,19 @@ void Connection::wake() noexcept {
   errno = saved;
 }
 
+void Connection::give_back() {
+  in_.reset();
+  capacity_ = at_ = end_ = 0;
+}
+
+void Connection::trim() {
+  if (at_ == end_ && capacity_ > kReadBytes) give_back();
+}
+
 void Connection::make_room() {
   size_t unread = end_ - at_;
   size_t want = filled_ ? kMaxReadBytes : kReadBytes;
-  if (unread == 0 && capacity_ > kKeepBytes && !filled_) {
-    in_.reset();
-    capacity_ = 0;
-  }
+  if (unread == 0 && capacity_ > kKeepBytes) give_back();
   if (capacity_ < unread + want) {
     size_t capacity = std::max(unread + want, std::min(capacity_ * 2, capacity_ + (size_t{64} << 20)));
     auto grown = std::make_unique_for_overwrite<char[]>(capacity);

@@ -39,6 +39,8 @@ class Connection {
   void set_deadline(int64_t monotonic_us, void (*on_deadline)()) { deadline_us_ = monotonic_us; on_deadline_ = on_deadline; }
   void set_on_interrupt(void (*fn)()) { on_interrupt_ = fn; }
 
+  void trim();                                   // between statements: what large messages needed goes back
+
   // Ends the wait of the process's connection for input, now or when it begins. For signal handlers.
   static void wake() noexcept;
 
@@ -48,6 +50,7 @@ class Connection {
   bool fill();                                   // more input; false at EOF
   bool need(size_t bytes);                       // that many unread bytes are buffered
   void make_room();
+  void give_back();
   void limit_wait();
   int fd_;
   std::unique_ptr<char[]> in_;                   // unread input is [at_, end_)

@@ -230,6 +230,7 @@ void Session::idle() {
   region::ProcSlot& s = region::my_slot();
   bool in_block = txn::state() != txn::State::kIdle;
   s.state.store(in_block ? region::SlotState::kIdleInTransaction : region::SlotState::kIdle, std::memory_order_relaxed);
+  conn_.trim();
   int64_t ms = in_block ? cached_.idle_in_transaction_ms : cached_.idle_session_ms;
   if (ms > 0) {
     conn_.set_deadline(os::monotonic_us() + ms * 1000, in_block ? +[] {

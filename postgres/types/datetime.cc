@@ -31,19 +31,26 @@ std::string lower(std::string_view s) {
 }
 int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 
+// At least width digits.
 void pad_number(std::string& out, int64_t v, int width) {
   char buf[24];
-  int n = snprintf(buf, sizeof buf, "%0*lld", width, static_cast<long long>(v));
-  out.append(buf, static_cast<size_t>(n));
+  char* p = buf + sizeof buf;
+  uint64_t u = v < 0 ? 0 - static_cast<uint64_t>(v) : static_cast<uint64_t>(v);
+  if (v < 0) width--;
+  do {
+    *--p = static_cast<char>('0' + u % 10);
+    u /= 10;
+    width--;
+  } while (u || width > 0);
+  if (v < 0) *--p = '-';
+  out.append(p, static_cast<size_t>(buf + sizeof buf - p));
 }
 // ".5" without trailing zeros.
 void append_fraction(std::string& out, int64_t us) {
   if (us == 0) return;
-  char buf[16];
-  snprintf(buf, sizeof buf, ".%06d", static_cast<int>(us));
-  size_t n = 7;
-  while (buf[n - 1] == '0') n--;
-  out.append(buf, n);
+  out += '.';
+  pad_number(out, us, 6);
+  while (out.back() == '0') out.pop_back();
 }
 void append_clock(std::string& out, int64_t hour, int minute, int second, int64_t us) {
   pad_number(out, hour, 2);
