@@ -228,7 +228,12 @@ void wake_waiters(SlotNo owner) {
   if (!t.waiters.load() || !t.waiters.exchange(0)) return;
   for (int i = 0, n = region::slot_high_water(); i < n; i++) {
     SlotNo no{static_cast<uint16_t>(i)};
-    if (!txn_slot(no).wait_xid.load()) continue;
+    Xid awaited{txn_slot(no).wait_xid.load()};
+    if (!raw(awaited)) continue;
+    if (status(awaited) == XidStatus::kInProgress) {   // of another transaction, or after ROLLBACK TO of this one
+      if (owner_of(awaited) == owner) t.waiters.store(1);
+      continue;
+    }
     region::slot(no).wake.fetch_add(1);
     region::futex_wake(region::slot(no).wake, 1);
   }
