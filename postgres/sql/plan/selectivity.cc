@@ -35,6 +35,14 @@ double histogram_fraction(FnContext& cx, const TypeInfo& t, const std::vector<Da
   }
   return (static_cast<double>(lo) - 1 + std::min(1.0, std::max(0.0, within))) / (static_cast<double>(h.size()) - 1);
 }
+// A constant in the units of a column of another type that compares alike (dates with timestamps).
+Datum in_units_of(Oid column, Oid type, Datum v) {
+  constexpr int64_t kDay = 86'400'000'000;
+  auto stamp = [](Oid t) { return t == oid::kTimestamp || t == oid::kTimestampTz; };
+  if (column == oid::kDate && stamp(type)) return from_int(as_int8(v) / kDay);
+  if (stamp(column) && type == oid::kDate) return from_int(int64_t{as_int4(v)} * kDay);
+  return v;
+}
 }  // namespace
 
 Expr* strip_relabel(Expr* e) {
@@ -161,6 +169,7 @@ double QueryPlanner::selectivity(Expr* e) {
   if (r->kind == ExprKind::kConst && r->null) return 0;
   FnContext cx = sh_.cx;
   cx.arena = &arena_;
+  const Datum value = constant ? in_units_of(strip_relabel(l)->type, r->type, r->value) : 0;
   if (name == "=") {
     if (lcol && rcol && strip_relabel(l)->rel != strip_relabel(r)->rel) return eq_join_selectivity(l, r);
     double nd = distinct_values(l, std::max(1.0, tuples));
@@ -169,7 +178,7 @@ double QueryPlanner::selectivity(Expr* e) {
     if (constant && (t.compare || t.compare_kind == CompareKind::kInt64 || t.compare_kind == CompareKind::kBytes)) {
       double sum = 0;
       for (size_t i = 0; i < s->mcv.size() && i < s->mcv_freq.size(); i++) {
-        if (compare_datums(cx, t, s->mcv[i], r->value) == 0) return clamp(s->mcv_freq[i]);
+        if (compare_datums(cx, t, s->mcv[i], value) == 0) return clamp(s->mcv_freq[i]);
         sum += s->mcv_freq[i];
       }
       double others = std::max(1.0, nd - static_cast<double>(s->mcv.size()));
@@ -189,10 +198,10 @@ double QueryPlanner::selectivity(Expr* e) {
     double below = 0, mcv_total = 0;
     for (size_t i = 0; i < s->mcv.size() && i < s->mcv_freq.size(); i++) {
       mcv_total += s->mcv_freq[i];
-      if (compare_datums(cx, t, s->mcv[i], r->value) < 0) below += s->mcv_freq[i];
+      if (compare_datums(cx, t, s->mcv[i], value) < 0) below += s->mcv_freq[i];
     }
     double rest = 1 - mcv_total - s->null_fraction;
-    if (s->histogram.size() >= 2) below += rest * histogram_fraction(cx, t, s->histogram, r->value);
+    if (s->histogram.size() >= 2) below += rest * histogram_fraction(cx, t, s->histogram, value);
     else if (s->mcv.empty()) return kDefaultRange;
     double all = 1 - s->null_fraction;
     return clamp(less ? below : all - below);
