@@ -7,6 +7,7 @@ A spec file:
       step NAME SQL…
     permutation STEP STEP …           one order; a session that is still waiting when its next step comes ends its wait first
     teardown SQL…                     run after each order
+    late                              the ends of waiting steps are shown at the end of the order, not where they happen
 A line that ends in a backslash goes on in the next. `#` begins a comment.
 
 The outcome of an order is a line per step: its result, or `waiting` when it is blocked by a lock; the end of a waiting step appears
@@ -20,7 +21,7 @@ import pgwire
 
 class Spec:
     def __init__(self, path):
-        self.setup, self.teardown, self.sessions, self.steps, self.permutations = [], [], {}, {}, []
+        self.setup, self.teardown, self.sessions, self.steps, self.permutations, self.late = [], [], {}, {}, [], False
         session = None
         for line in open(path, encoding="utf-8").read().replace("\\\n", " ").splitlines():
             words = line.split("#")[0].split(None, 1)
@@ -37,6 +38,8 @@ class Spec:
             elif keyword == "step":
                 name, sql = rest.split(None, 1)
                 self.steps[name] = (session, sql)
+            elif keyword == "late":
+                self.late = True
             elif keyword == "permutation":
                 self.permutations.append(rest.split())
             else:
@@ -114,6 +117,8 @@ class Run:
                 out += self.ended(sessions, waiting, step)
             for name, waiter in list(waiting.items()):
                 out.append(f"{waiter}: at the end -> " + (outcome(sessions[name]) if self.settle(sessions[name]) else "waiting"))
+            if spec.late:
+                out = [line for line in out if ": done -> " not in line] + sorted(line for line in out if ": done -> " in line)
         finally:
             for c in sessions.values():
                 c.close()

@@ -16,7 +16,6 @@ ALTER TABLE t RENAME COLUMN b TO bb;
 ALTER TABLE t RENAME TO t2;
 SELECT id, bb FROM t2 ORDER BY id;
 SELECT * FROM t;
-ALTER TABLE nosuch ADD COLUMN x int;
 ALTER TABLE IF EXISTS nosuch ADD COLUMN x int;
 \d t2
 CREATE INDEX i1 ON t2 (bb);
@@ -31,9 +30,7 @@ ALTER INDEX i1 RENAME TO i1b;
 \di
 SELECT id FROM t2 WHERE lower(c) = 'c3';
 DROP INDEX i2;
-DROP INDEX nosuch;
 DROP INDEX IF EXISTS nosuch;
-DROP INDEX t2_pkey;
 DROP TABLE nosuch;
 DROP TABLE IF EXISTS nosuch;
 -- views
@@ -62,9 +59,6 @@ SELECT * FROM sinto;
 CREATE TEMP TABLE tmp (a int);
 INSERT INTO tmp VALUES (1);
 SELECT * FROM pg_temp.tmp;
-CREATE TEMP TABLE tmpc (a int) ON COMMIT DELETE ROWS;
-INSERT INTO tmpc VALUES (1);
-SELECT * FROM tmpc;
 CREATE TABLE like_t (LIKE ctas);
 \d like_t
 -- schemas
@@ -81,7 +75,6 @@ DROP SCHEMA s;
 DROP SCHEMA s CASCADE;
 CREATE SCHEMA public;
 CREATE SCHEMA pg_bad;
-CREATE TABLE nosuch.t (a int);
 ALTER TABLE ctas SET SCHEMA public;
 COMMENT ON TABLE ctas IS 'a table';
 COMMENT ON COLUMN ctas.v IS 'a column';

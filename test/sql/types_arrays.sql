@@ -17,11 +17,6 @@ SELECT ARRAY[1, 2.5], ARRAY[1]::text[], '{t,f}'::bool[], '{2024-01-01,2024-01-02
 CREATE TABLE a (id int PRIMARY KEY, xs int[], ts text[] DEFAULT '{}');
 INSERT INTO a VALUES (1, '{1,2,3}', '{a,b}'), (2, NULL, DEFAULT), (3, '{}', ARRAY['c']);
 SELECT *, xs[1], array_length(xs, 1) FROM a ORDER BY id;
-UPDATE a SET xs[2] = 99 WHERE id = 1 RETURNING *;
-UPDATE a SET xs = xs || 4 WHERE id IN (1, 3) RETURNING *;
-SELECT id FROM a WHERE 99 = ANY(xs);
-SELECT id, x FROM a, unnest(xs) x ORDER BY id, x;
-SELECT id FROM a ORDER BY xs NULLS FIRST, id;
 SELECT xs, count(*) FROM (VALUES ('{1}'::int[]), ('{1}'), ('{2}')) v(xs) GROUP BY xs ORDER BY xs;
 SELECT generate_subscripts(ARRAY['a','b'], 1);
 SELECT '[2:3]={5,6}'::int[], ('[2:3]={5,6}'::int[])[2];

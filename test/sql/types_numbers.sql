@@ -18,7 +18,6 @@ SELECT 0.1::float4, 0.1::float8, 1e100::float8, 'NaN'::float8, 'Infinity'::float
 SELECT 1e39::float4;
 SELECT '1e400'::float8;
 SELECT 3.0::float8, 1e15::float8, 1e16::float8, 123456789012345678::float8, 1.5::float4::float8, 0.1::float4::float8;
-SELECT 1.10, 1e3, .5, 5., 1_0 FROM (VALUES (1)) v;
 SELECT 123.456::numeric(5,2), 123.455::numeric(5,2), -0.005::numeric(3,2), 99999.5::numeric(5,0);
 SELECT 12345.6::numeric(4,0);
 SELECT 'NaN'::numeric, 'Infinity'::numeric, '-Infinity'::numeric + 1;

@@ -8,7 +8,6 @@ CREATE TABLE s (v varchar(3), c char(3), t text, n name);
 INSERT INTO s VALUES ('abcd', 'a', 't', 'n');
 INSERT INTO s VALUES ('abc  ', 'ab', 'text', 'name') RETURNING *, length(v), octet_length(c);
 INSERT INTO s VALUES ('a', 'abcd', '', '');
-SELECT upper('aé'), lower('ÀB'), initcap('hello big world'), length('héé'), octet_length('héé'), char_length('x'), bit_length('ab');
 SELECT substr('hello', 2, 3), substring('hello' FROM 2 FOR 3), substring('hello' from '(l+)'), left('hello', 2), right('hello', 2), left('hello', -1), right('hello', -1);
 SELECT substring('hello' from 2 for -1);
 SELECT position('l' IN 'hello'), strpos('hello', 'z'), overlay('hello' PLACING 'XX' FROM 2 FOR 3), replace('banana', 'an', 'AN'), translate('12345', '143', 'ax');
@@ -32,7 +31,6 @@ SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid, '{A0EEBC999C0B4EF8BB6D6BB9B
 SELECT 'a0ee'::uuid;
 SELECT '{"a": 1, "b": [1, 2, {"c": null}]}'::json, '{"a":1}'::json -> 'a', '{"a":"x"}'::json ->> 'a', '[1,2]'::json -> 1, '{"a":{"b":2}}'::json #>> '{a,b}';
 SELECT '{"a": }'::json;
-SELECT json_build_object('a', 1, 'b', ARRAY[1,2]), json_build_array(1, 'x', NULL), to_json('a"b'::text), row_to_json(r) FROM (SELECT 1 AS x, 'y' AS y) r;
 SELECT json_agg(x), json_object_agg(x, x * 2) FROM generate_series(1, 3) x;
 SELECT json_array_length('[1,2,3]'), json_typeof('{"a":1}'), json_typeof('null');
 SELECT * FROM json_each('{"a":1,"b":"two"}');
@@ -42,7 +40,6 @@ SELECT 'pg_class'::regclass, 'int4'::regtype, 'now'::regproc, 1259::regclass, 'p
 SELECT 'nosuch'::regclass;
 SELECT 'nosuch'::regtype;
 SELECT 'x'::"char", 'xyz'::"char", 65::"char", 'abc'::name;
-SELECT 'abc' COLLATE "C" < 'abd', to_char(1234567.891, 'FM9,999,999.00'), to_char(-5, '999'), to_char(12, 'RN'), to_char(0.5, '0.99'), to_number('1,234.5', '9,999.9');
 SELECT starts_with('abc', 'ab'), string_agg(x, '-' ORDER BY x DESC) FROM (VALUES ('a'), ('b')) v(x) GROUP BY 1;
 SELECT unnest(string_to_array('x y z', ' '));
 SELECT regexp_split_to_table('a b c', ' ');
