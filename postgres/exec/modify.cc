@@ -267,7 +267,7 @@ class ModifyNode final : public Node {
         IndexKeys& k = indexes_[a];
         if (!k.compute(values_, nulls_)) continue;
         found = btree::probe_unique(rel_, k.index(), k.keys(), k.nulls());
-        if (!found.inserted || raw(found.in_progress)) break;
+        if (found.conflict.valid() || raw(found.in_progress)) break;
       }
       if (raw(found.in_progress)) {
         txn::wait_for(found.in_progress);
