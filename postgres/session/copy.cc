@@ -154,6 +154,12 @@ void Session::copy_from(const ast::CopyStmt& s, const CopyOptions& o, Portal& po
     };
   }
   copy_done_ = s.has_filename;
+  // While it waits for data a COPY can be cancelled, as any statement; a session that waits for its next message can't.
+  struct CancelWhileReading {
+    Connection& conn;
+    ~CancelWhileReading() { conn.set_on_interrupt([] { interrupts::check_idle(); }); }
+  } guard{conn_};
+  conn_.set_on_interrupt([] { interrupts::check(); });
   CopyReader reader(o, source);
   int natts = rel->natts();
   std::vector<Datum> values(static_cast<size_t>(natts), 0);
