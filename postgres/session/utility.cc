@@ -41,7 +41,7 @@ std::string_view option_text(const ast::DefElem& d) {
 txn::Isolation isolation_of(std::string_view s) {
   if (s == "read committed" || s == "read uncommitted") return txn::Isolation::kReadCommitted;
   if (s == "repeatable read") return txn::Isolation::kRepeatableRead;
-  if (s == "serializable") return txn::Isolation::kSerializable;
+  if (s == "serializable") throw_unsupported("transaction isolation level SERIALIZABLE");
   throw SqlError{sqlstate::kInvalidParameterValue, cat("invalid value for parameter \"transaction_isolation\": \"", s, "\"")};
 }
 
