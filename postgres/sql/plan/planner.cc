@@ -185,6 +185,7 @@ Plan* QueryPlanner::plan_modify() {
     return c;
   };
   Query* original = q_;
+  std::vector<std::pair<size_t, Expr*>> returned;   // the child's columns that RETURNING names; what they stand for may have been merged
   if (q_->command == Command::kInsert) {
     std::vector<Expr*> row(rel->attrs.size(), nullptr);
     for (size_t i = 0; i < q_->targets.size() && i < q_->set_attnos.size(); i++) row[q_->set_attnos[i] - 1] = q_->targets[i].expr;
@@ -266,6 +267,7 @@ Plan* QueryPlanner::plan_modify() {
         if (c->rel == target) return;
         for (Target& have : targets)
           if (equal_expr(have.expr, c)) return;
+        returned.emplace_back(targets.size(), c);
         targets.push_back({c, c->name});
       });
     s->targets = to_span(arena_, targets);
@@ -302,6 +304,7 @@ Plan* QueryPlanner::plan_modify() {
   std::vector<Oid> types;
   std::vector<std::string_view> names;
   Out child = b.out, row_out;
+  for (auto& [i, c] : returned) child.cols[i] = c;
   for (size_t i = 0; i < rel->attrs.size(); i++) {
     Expr* c = arena_.make<Expr>(Expr{.kind = ExprKind::kColumn});
     c->rel = target;
