@@ -220,8 +220,19 @@ void abort() {
   reset();
 }
 
+// Without a savepoint to go back to the transaction is over at once: its locks and row versions stand in nobody's way while the block waits for its ROLLBACK.
 void mark_failed() {
-  if (t.state == State::kInProgress) t.state = State::kFailed;
+  if (t.state != State::kInProgress) return;
+  if (depth() == 0) {
+    Isolation iso = t.iso;
+    bool block = t.block, read_only = t.read_only;
+    abort();
+    t.levels.push_back({});
+    t.block = block;
+    t.iso = iso;
+    t.read_only = read_only;
+  }
+  t.state = State::kFailed;
 }
 
 void define_savepoint(std::string_view name) { t.levels.push_back({std::string(name), Xid{0}}); }
