@@ -283,7 +283,7 @@ void drop_relations(const ast::DropStmt& s, UtilityContext& cx) {
     }
     RelationRef rel = find_relation(q.schema, q.name);
     if (!rel) {
-      if (!s.missing_ok) throw SqlError(sqlstate::kUndefinedTable, cat(kind, " \"", display(n), "\" does not exist"));
+      if (!s.missing_ok) throw SqlError(s.object == ast::ObjectKind::kIndex ? sqlstate::kUndefinedObject : sqlstate::kUndefinedTable, cat(kind, " \"", display(n), "\" does not exist"));
       notice(cx, cat(kind, " \"", display(n), "\" does not exist, skipping"));
       continue;
     }
@@ -294,7 +294,7 @@ void drop_relations(const ast::DropStmt& s, UtilityContext& cx) {
     lock::acquire(lock::relation(my_database(), lock_oid), lock::Mode::kAccessExclusive);
     accept_invalidations();
     if (!relation(rel->oid)) {   // somebody else dropped it while we waited
-      if (!s.missing_ok) throw SqlError(sqlstate::kUndefinedTable, cat(kind, " \"", display(n), "\" does not exist"));
+      if (!s.missing_ok) throw SqlError(s.object == ast::ObjectKind::kIndex ? sqlstate::kUndefinedObject : sqlstate::kUndefinedTable, cat(kind, " \"", display(n), "\" does not exist"));
       continue;
     }
     targets.push_back({pg_class::kTable, rel->oid});

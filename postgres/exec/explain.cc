@@ -523,7 +523,7 @@ std::vector<std::string> explain(const sql::PlannedStmt& stmt, Execution* run, c
   Explainer e(stmt, run, options);
   Item top = e.build();
   std::vector<std::string> out;
-  bool summary = options.summary || options.analyze;
+  bool summary = options.summary;
   if (options.format == ExplainOptions::kText) {
     print_text(top, 0, true, options, out);
     if (summary) out.push_back(cat("Planning Time: ", fixed(planning_ms, 3), " ms"));

@@ -26,11 +26,12 @@ struct File {
   ~File() { if (fd >= 0) close(fd); }
 };
 
-[[noreturn]] void file_error(const char* what, std::string_view path) {
+[[noreturn]] void file_error(const char* what, const char* purpose, std::string_view path) {
   int e = errno;
   SqlState state = e == ENOENT ? sqlstate::kUndefinedFile : e == EACCES ? sqlstate::kInsufficientPrivilege : e == ENOSPC ? sqlstate::kDiskFull : sqlstate::kIoError;
-  throw SqlError{state, cat("could not ", what, " file \"", path, "\" for ", std::string_view(what) == "open" ? "reading" : "writing", ": ", std::strerror(e)), {},
-                 e == ENOENT ? "COPY FROM instructs the PostgreSQL server process to read a file. You may want a client-side facility such as psql's \\copy." : ""};
+  bool reading = std::string_view(purpose) == "reading";
+  throw SqlError{state, cat("could not ", what, " file \"", path, "\" for ", purpose, ": ", std::strerror(e)), {},
+                 e == ENOENT || e == EACCES ? cat("COPY ", reading ? "FROM" : "TO", " instructs the PostgreSQL server process to ", reading ? "read" : "write", " a file. You may want a client-side facility such as psql's \\copy.") : std::string()};
 }
 
 std::string copy_target_name(const ast::RangeVar& r) {
@@ -109,7 +110,7 @@ void Session::copy_from(const ast::CopyStmt& s, const CopyOptions& o, Portal& po
   if (s.has_filename) {
     std::string path(s.filename);
     file.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file.fd < 0) file_error("open", path);
+    if (file.fd < 0) file_error("open", "reading", path);
     struct stat st{};
     if (fstat(file.fd, &st) == 0 && S_ISDIR(st.st_mode)) throw SqlError{sqlstate::kWrongObjectType, cat("\"", path, "\" is a directory")};
     source = [&](std::string& buffer) {
@@ -280,7 +281,7 @@ void Session::copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& port
   std::string path(s.filename), tmp;
   if (s.has_filename) {
     file.fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file.fd < 0) file_error("open", path);
+    if (file.fd < 0) file_error("open", "writing", path);
   }
   std::string& out = s.has_filename ? tmp : conn_.out();
   auto write_file = [&] {
@@ -288,7 +289,7 @@ void Session::copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& port
     while (done < tmp.size()) {
       ssize_t n = write(file.fd, tmp.data() + done, tmp.size() - done);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) file_error("write to", path);
+      if (n < 0) file_error("write to", "writing", path);
       done += static_cast<size_t>(n);
     }
     tmp.clear();

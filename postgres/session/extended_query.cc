@@ -180,6 +180,7 @@ void Session::execute_message(std::string_view body) {
   report_activity(portal.prepared->text);
   interrupts::start_statement(cached_.statement_timeout_ms);
   portal.rows_sent = 0;
+  if (cached_.log_statement != Cached::LogStatement::kNone && !portal.started) log_statement(portal.prepared->stmt, cat("execute ", portal.prepared->name.empty() ? "<unnamed>" : portal.prepared->name, ": "), portal.prepared->text);
   PreparedRef keep = portal.prepared;
   bool done = run_portal(portal, max_rows > 0 ? static_cast<uint64_t>(max_rows) : 0, false);
   if (!done) {
@@ -196,6 +197,7 @@ void Session::execute_message(std::string_view body) {
     if (txn::state() == txn::State::kInProgress) txn::next_command();
   }
   txn::release_snapshot();
+  if (cached_.log_min_duration_ms >= 0) log_duration(cat("execute ", keep->name.empty() ? "<unnamed>" : keep->name, ": "), keep->text);
   interrupts::end_statement();
 }
 

@@ -78,20 +78,45 @@ int Session::serve(const std::function<void()>& auth_done) {
   return exit_status_;
 }
 
-// To the server's log, as PostgreSQL prefixes it: time, pid, severity. One write, so that lines of sessions do not mix.
-void Session::log_error(const SqlError& e) const {
-  if (e.severity < cached_.log_min) return;
-  char stamp[32];
+namespace {
+// As PostgreSQL's default log_line_prefix: time and pid.
+std::string log_prefix() {
+  char stamp[40];
   int64_t us = os::wall_clock_us();
-  time_t seconds = static_cast<time_t>(us / 1'000'000);
+  auto seconds = static_cast<time_t>(us / 1'000'000);
   tm parts{};
   gmtime_r(&seconds, &parts);
   size_t n = std::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
   std::snprintf(stamp + n, sizeof stamp - n, ".%03d UTC", static_cast<int>(us / 1000 % 1000));
-  std::string prefix = cat(stamp, " [", os::own_pid(), "] "), text = cat(prefix, severity_name(e.severity), ":  ", e.message, "\n");
+  return cat(stamp, " [", os::own_pid(), "] ");
+}
+}  // namespace
+
+// One write to the log, so that lines of sessions do not mix.
+void Session::log_error(const SqlError& e) const {
+  if (e.severity < cached_.log_min) return;
+  std::string prefix = log_prefix(), text = cat(prefix, severity_name(e.severity), ":  ", e.message, "\n");
   if (!e.detail.empty()) append(text, prefix, "DETAIL:  ", e.detail, "\n");
   if (!e.hint.empty()) append(text, prefix, "HINT:  ", e.hint, "\n");
   std::fputs(text.c_str(), stderr);
+}
+
+void Session::log_statement(const ast::Stmt* stmt, std::string_view how, std::string_view text) const {
+  using L = Cached::LogStatement;
+  if (cached_.log_statement == L::kNone || !stmt) return;
+  bool ddl = ddl::is_ddl(*stmt);
+  const auto* copy = ast::as<ast::CopyStmt>(stmt);
+  bool mod = stmt->kind == ast::StmtKind::kInsert || stmt->kind == ast::StmtKind::kUpdate || stmt->kind == ast::StmtKind::kDelete || (copy && copy->from);
+  if (cached_.log_statement == L::kAll || ddl || (mod && cached_.log_statement == L::kMod)) std::fputs(cat(log_prefix(), "LOG:  ", how, text, "\n").c_str(), stderr);
+}
+
+void Session::log_duration(std::string_view how, std::string_view text) const {
+  if (cached_.log_min_duration_ms < 0) return;
+  int64_t us = now_us() - statement_start_us_;
+  if (us < cached_.log_min_duration_ms * 1000) return;
+  char ms[32];
+  std::snprintf(ms, sizeof ms, "%.3f", static_cast<double>(us) / 1000);
+  std::fputs(cat(log_prefix(), "LOG:  duration: ", ms, " ms  ", how, text, "\n").c_str(), stderr);
 }
 
 void Session::send_error(const SqlError& e, char type) {
@@ -142,6 +167,8 @@ void Session::report_activity(std::string_view query) {
 void Session::start_transaction_if_needed() {
   if (txn::state() != txn::State::kIdle) return;
   txn::start();
+  if (cached_.default_isolation != txn::Isolation::kReadCommitted) txn::set_isolation(cached_.default_isolation);
+  if (cached_.default_read_only) txn::set_read_only(true);
   xact_start_us_ = statement_start_us_;
   region::my_slot().xact_start_us.store(static_cast<uint64_t>(xact_start_us_), std::memory_order_relaxed);
   catalog::accept_invalidations();

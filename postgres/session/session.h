@@ -16,7 +16,7 @@
 #include "postgres/types/datetime.h"
 #include "postgres/types/session_services.h"
 
-namespace postern::ast { struct CopyStmt; }
+namespace postern::ast { struct CopyStmt; struct Stmt; }
 
 namespace postern::session {
 
@@ -29,7 +29,9 @@ struct Cached {
   bool bytea_hex = true;
   int64_t statement_timeout_ms = 0, lock_timeout_ms = 0, idle_in_transaction_ms = 0, idle_session_ms = 0;
   Severity client_min = Severity::kNotice, log_min = Severity::kWarning;
-  bool log_statement_all = false;
+  txn::Isolation default_isolation = txn::Isolation::kReadCommitted;   // of implicit transactions; BEGIN reads the settings
+  bool default_read_only = false;
+  enum class LogStatement : uint8_t { kNone, kDdl, kMod, kAll } log_statement = LogStatement::kNone;
   bool force_custom_plan = false, force_generic_plan = false;   // plan_cache_mode
   int64_t log_min_duration_ms = -1;
   size_t work_mem_bytes = 4 << 20, maintenance_work_mem_bytes = 64 << 20;
@@ -86,6 +88,8 @@ class Session final : public SessionServices {
   void handle_error(SqlError& e);
   void send_error(const SqlError& e, char type = 'E');
   void log_error(const SqlError& e) const;
+  void log_statement(const ast::Stmt* stmt, std::string_view how, std::string_view text) const;   // log_statement
+  void log_duration(std::string_view how, std::string_view text) const;                          // log_min_duration_statement
   void start_transaction_if_needed();
   void finish_implicit();
   void end_transaction(bool commit);

@@ -12,6 +12,7 @@ constexpr size_t kMaxByText = 64, kMaxTextBytes = 4096;
 }
 
 void Session::run_simple_statement(const PreparedRef& p, bool last) {
+  log_statement(p->stmt, "statement: ", p->text);
   check_failed_block(p->stmt);
   start_transaction_if_needed();
   Portal& portal = create_portal("", p, {});
@@ -39,6 +40,7 @@ void Session::simple_query(std::string_view text) {
   if (known != by_text_.end()) {
     PreparedRef p = known->second;
     run_simple_statement(p, true);
+    log_duration("statement: ", text);
     interrupts::end_statement();
     return;
   }
@@ -71,6 +73,7 @@ void Session::simple_query(std::string_view text) {
       run_simple_statement(p, i + 1 == list.size());
     }
   }
+  log_duration("statement: ", text);
   interrupts::end_statement();
 }
 

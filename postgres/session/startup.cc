@@ -331,7 +331,10 @@ void Session::refresh_cached() {
   };
   cached_.client_min = severity(m);
   cached_.log_min = severity(s.get("log_min_messages"));
-  cached_.log_statement_all = s.get("log_statement") == "all";
+  cached_.default_isolation = s.get("default_transaction_isolation") == "repeatable read" ? txn::Isolation::kRepeatableRead : txn::Isolation::kReadCommitted;
+  cached_.default_read_only = s.get_bool("default_transaction_read_only");
+  const std::string& ls = s.get("log_statement");
+  cached_.log_statement = ls == "all" ? Cached::LogStatement::kAll : ls == "mod" ? Cached::LogStatement::kMod : ls == "ddl" ? Cached::LogStatement::kDdl : Cached::LogStatement::kNone;
   cached_.log_min_duration_ms = s.get_int("log_min_duration_statement");
   const std::string& plan_mode = s.get("plan_cache_mode");
   cached_.force_custom_plan = plan_mode == "force_custom_plan";

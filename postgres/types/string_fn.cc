@@ -104,16 +104,21 @@ sv concat2(FnContext& cx, sv a, sv b) {
   if (!b.empty()) std::memcpy(p + a.size(), b.data(), b.size());
   return {p, a.size() + b.size()};
 }
+// As the cast to text, which spells booleans out.
+void append_cast_text(FnContext& cx, Oid type, Datum d, std::string& out) {
+  if (type == oid::kBool) out += as_bool(d) ? "true" : "false";
+  else append_value_text(cx, type, d, out);
+}
 NullableDatum text_any_cat(FnContext& cx, NullableDatum a, NullableDatum b) {
   if (a.null || b.null) return {};
   std::string s(as_view(a.value));
-  append_value_text(cx, cx.arg_types[1], b.value, s);
+  append_cast_text(cx, cx.arg_types[1], b.value, s);
   return {make_bytes(*cx.arena, s), false};
 }
 NullableDatum any_text_cat(FnContext& cx, NullableDatum a, NullableDatum b) {
   if (a.null || b.null) return {};
   std::string s;
-  append_value_text(cx, cx.arg_types[0], a.value, s);
+  append_cast_text(cx, cx.arg_types[0], a.value, s);
   s += as_view(b.value);
   return {make_bytes(*cx.arena, s), false};
 }
