@@ -265,8 +265,11 @@ Plan* QueryPlanner::plan_modify() {
     for (Target& t : q_->returning)
       collect_columns(t.expr, [&](Expr* c) {
         if (c->rel == target) return;
-        for (Target& have : targets)
-          if (equal_expr(have.expr, c)) return;
+        for (size_t i = 0; i < targets.size(); i++)
+          if (equal_expr(targets[i].expr, c)) {   // a new value is this very column
+            returned.emplace_back(i, c);
+            return;
+          }
         returned.emplace_back(targets.size(), c);
         targets.push_back({c, c->name});
       });
