@@ -881,7 +881,7 @@ bool connect(Shell& s, const std::vector<std::pair<std::string, std::string>>& p
     std::string user = PQuser(fresh);
     PQfinish(fresh);
     password = read_password(user.empty() ? std::string("Password: ") : cat("Password for user ", user, ": "));
-    if (password.empty()) password = " ";
+    if (password.empty()) password.assign(1, ' ');
   }
   if (PQstatus(fresh) == CONNECTION_BAD) {
     std::string text = PQerrorMessage(fresh);

@@ -68,7 +68,7 @@ const char* acl(const char*) { return "pg_catalog.array_to_string(%, E'\\n') AS 
 std::string acl_column(const std::string& column) {
   std::string text = acl("");
   size_t at = text.find('%');
-  return text.replace(at, 1, column);
+  return text.substr(0, at) + column + text.substr(at + 1);
 }
 
 // \dt and its relatives: t tables, i indexes, v views, m materialized views, s sequences, E foreign tables.

@@ -50,7 +50,7 @@ void set_error_variables(Shell& s, PGresult* r, bool good) {
   if (!code) code = "";
   s.vars["ERROR"] = "true";
   s.vars["SQLSTATE"] = s.vars["LAST_ERROR_SQLSTATE"] = code;
-  s.vars["ROW_COUNT"] = "0";
+  s.vars["ROW_COUNT"].assign(1, '0');
   s.vars["LAST_ERROR_MESSAGE"] = text ? text : "";
 }
 

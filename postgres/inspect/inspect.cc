@@ -24,7 +24,7 @@ std::string lsn_text(uint64_t lsn) {
 bool parse_lsn(std::string_view s, uint64_t* lsn) {
   size_t slash = s.find('/');
   if (slash == s.npos) return false;
-  uint32_t hi, lo;
+  uint32_t hi = 0, lo = 0;
   const char* end = s.data() + s.size();
   auto a = std::from_chars(s.data(), s.data() + slash, hi, 16), b = std::from_chars(s.data() + slash + 1, end, lo, 16);
   if (a.ec != std::errc{} || b.ec != std::errc{} || a.ptr != s.data() + slash || b.ptr != end) return false;
