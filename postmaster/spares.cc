@@ -19,7 +19,7 @@ constexpr uint64_t kPatienceMs = 1000, kPatienceTickMs = 20;   // over the limit
 constexpr int kRejecters = 16;             // processes that only tell a client 53300
 constexpr int kDescriptorReserve = 16;
 // A client that does not authenticate may be closed after this long when processes are scarce; sooner when many wait behind it.
-constexpr uint64_t kStartupGraceMs = 1'000, kHurriedGraceMs = 250, kEvictionLogMs = 1'000;
+constexpr uint64_t kStartupGraceMs = 1'000, kHurriedGraceMs = 100, kEvictionLogMs = 1'000;
 constexpr size_t kManyWaiting = 64;
 constexpr uint64_t kFirstDelayMs = 100, kLongestDelayMs = 10'000;
 
