@@ -120,44 +120,42 @@ void release_word(Latch& l, LatchMode mode) {
   }
 }
 
-// Makes the shared count of `l` right again after `dead` died in an uncertain state: true on success.
-bool recount_shared(Latch& l, SlotNo dead) {
-  l.word.fetch_or(kClosedBit);
+// Makes the shared count of `l` right again after somebody died in an uncertain state; dead records in such a state count as nothing, those of the
+// living are waited for (they are certain again within a few instructions, unless stopped: then, as with any latch a stopped process holds, we wait).
+// False: the numbers contradict each other. Repeating it after a reaper's own death is harmless. Throws 57P02 when poisoned meanwhile.
+bool recount_shared(Latch& l) {
   uint64_t target = offset_of(&l);
-  uint32_t holders = 0;
-  bool certain = false;
-  for (int attempt = 0; attempt < 2000 && !certain; ++attempt) {
+  for (int attempt = 0;; ++attempt) {
     if (attempt) os::sleep_us(attempt < 100 ? 20 : 500);
-    uint32_t before = l.word.load();
-    if (before & kExclusiveBit) break;
-    certain = true;
-    holders = 0;
+    throw_if_poisoned();
+    uint32_t before = l.word.fetch_or(kClosedBit) | kClosedBit;
+    if (before & kExclusiveBit) {  // nobody is counted; the holder's release may have to find it open
+      l.word.fetch_and(~kClosedBit);
+      wake_all(l);
+      return true;
+    }
+    bool certain = true;
+    uint32_t holders = 0, dead = 0;
     for (int s = 0; s < slot_high_water() && certain; ++s) {
-      if (s == raw(dead)) continue;
       for (auto& h : slot(SlotNo(s)).latches) {
         uint64_t v = h.offset_and_state.load(std::memory_order_acquire);
         if (v >> 3 != target) continue;
         if ((v & 7) == kHeldShared) ++holders;
-        else certain = false;
+        else if (slot_alive(SlotNo(s))) certain = false;
+        else ++dead;
       }
     }
-    if (l.word.load() != before) certain = false;
-  }
-  if (!certain) {
-    l.word.fetch_and(~kClosedBit);
+    if (!certain || l.word.load() != before) continue;
+    uint32_t surplus = (before & kCountMask) - holders;
+    if (surplus > dead) return false;
+    // Closed: nobody enters, but live holders may leave, so the difference is subtracted.
+    uint32_t w = l.word.load(), next;
+    do next = (w - surplus) & ~(kClosedBit | kWaitersBit);
+    while (!l.word.compare_exchange_weak(w, next));
+    counters().latches_repaired.fetch_add(1, std::memory_order_relaxed);
     wake_all(l);
-    return false;
+    return true;
   }
-  counters().latches_repaired.fetch_add(1, std::memory_order_relaxed);
-  // While closed nobody enters; live holders may still leave, so subtract the difference instead of storing.
-  uint32_t w = l.word.load();
-  uint32_t surplus = (w & kCountMask) - holders;
-  if (surplus > 1) return false;
-  uint32_t next;
-  do next = (w - surplus) & ~(kClosedBit | kWaitersBit);
-  while (!l.word.compare_exchange_weak(w, next));
-  wake_all(l);
-  return true;
 }
 
 }  // namespace
@@ -227,12 +225,12 @@ void each_exclusive_latch(SlotNo n, const std::function<void(Latch&)>& fn) {
   }
 }
 
+// A reaper may die anywhere in here: the record stays until the word is right, and says 'releasing' when it may already be.
 void release_latches_of_dead(SlotNo n) {
   for (auto& h : slot(n).latches) {
     uint64_t v = h.offset_and_state.load(std::memory_order_acquire);
     if (!v) continue;
     Latch& l = *at_offset<Latch>(v >> 3);
-    CriticalSection critical;  // dying between the word and the record would make the next reaper count twice
     uint32_t w = l.word.load();
     if (w & kExclusiveBit) {
       if ((w & 0xFFFF) == raw(n)) {
@@ -240,9 +238,10 @@ void release_latches_of_dead(SlotNo n) {
         wake_all(l);
       }
     } else if ((v & 7) == kHeldShared) {
+      h.offset_and_state.store((v & ~uint64_t{7}) | kReleasing, std::memory_order_release);
       release_word(l, LatchMode::kShared);
     } else if ((v & 7) == kAcquiringShared || (v & 7) == kReleasing) {
-      if (!recount_shared(l, n)) poison("a process died while it changed a latch, and the count of holders can't be proved");
+      if (!recount_shared(l)) poison("a process died while it changed a latch, and the count of holders can't be proved");
     }
     h.offset_and_state.store(0, std::memory_order_release);
     wake_all(l);
