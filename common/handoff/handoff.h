@@ -15,6 +15,18 @@ constexpr char kClient = 'c';    // with the descriptor of a client that is to b
 constexpr char kReject = 'r';    // with the descriptor of a client that must be told 53300
 constexpr char kClaimed = 'C';
 
+// How a process that served a client ended: all that the postmaster ever learns of a session. What it holds against the client's address is in postmaster/limits.h.
+enum class ExitStatus : int {
+  kOk = 0,                       // a session that was authenticated, a cancel request, a spare that was told to go
+  kFatal = 1,                    // ended by an error that the client was told
+  kUsage = 2,                    // wrong arguments, nothing was served
+  kAuthFailed = 3,               // wrong password or certificate, unknown role, rejected by pg_hba.conf
+  kAuthTimeout = 4,              // authentication_timeout passed first
+  kGoneEarly = 5,                // the client went away before it was authenticated
+  kBadStartup = 6,               // the first bytes were not the protocol
+  kCannotServe = 7,              // the site could not be attached: nobody's fault, and the next process would fare no better
+};
+
 struct Received {
   int fd = -1;                   // -1: the channel was closed, exit quietly
   bool reject = false;

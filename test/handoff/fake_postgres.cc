@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--handoff-fd")) channel = std::atoi(argv[i + 1]);
   }
   if (worker) return work();
-  if (mode(g_site) == "crash") return 3;
+  if (mode(g_site) == "crash") return 99;
   if (mode(g_site) == "vanish" && getpid() % 3) return 1;
   handoff::Received r = handoff::receive(channel);
   if (r.fd < 0) return 0;
