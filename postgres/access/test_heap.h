@@ -47,7 +47,7 @@ inline AttrDesc test_attr(std::string name, Oid type, int16_t len, bool by_value
 inline RelationDesc test_table(uint32_t number = 20000) {
   RelationDesc rel;
   rel.oid = Oid{number};
-  rel.name = "t";
+  rel.name = std::string("t");
   rel.file = {Oid{5}, Oid{number}};
   rel.attrs.push_back(test_attr("id", oid::kInt4, 4, true));
   rel.attrs.push_back(test_attr("balance", oid::kInt4, 4, true));

@@ -56,7 +56,7 @@ const TypeInfo* named_type(std::string name, int32_t* typmod) {
     if (name == "char") name = "bpchar";
     if (name == "interval") mods.insert(mods.begin(), 0x7FFF);
   }
-  if (name.ends_with("[]")) name = "_" + name.substr(0, name.size() - 2);
+  if (name.ends_with("[]")) name = cat("_", name.substr(0, name.size() - 2));
   const TypeInfo* t = find_type_by_name(name);
   if (t && !mods.empty()) *typmod = t->typmod_in(mods);
   return t;
