@@ -104,24 +104,18 @@ Expr* Analyzer::bool_expr(State& st, const ast::Bool& b) {
 Expr* Analyzer::in_list(State& st, const ast::Op& o) {
   bool negated = o.name.back() == "<>";
   Expr* left = transform(st, o.left);
-  Vec<Expr*> all, constants;
+  Vec<Expr*> constants, others;
   for (const ast::Expr* e : o.list) {
     Expr* x = transform(st, e);
-    all.push(a_, x);
-    if (!contains_column_of_level(x, 0)) constants.push(a_, x);
+    (contains_column_of_level(x, 0) ? others : constants).push(a_, x);
   }
-  Expr* result = nullptr;
-  auto add = [&](Expr* e) {
-    e = coerce_to_boolean(e, "IN");
-    if (!result) { result = e; return; }
-    Expr* both = make(negated ? ExprKind::kAnd : ExprKind::kOr, oid::kBool, o.position);
-    Vec<Expr*> parts;
-    if (result->kind == both->kind && result->number == -7) for (Expr* x : result->args) parts.push(a_, x);
-    else parts.push(a_, result);
-    parts.push(a_, e);
-    both->args = parts.span();
-    both->number = -7;
-    result = both;
+  Vec<Expr*> terms;
+  auto add = [&](Expr* e) { terms.push(a_, coerce_to_boolean(e, "IN")); };
+  auto compare_each = [&](const Vec<Expr*>& list) {
+    for (Expr* e : list) {
+      if (left->kind == ExprKind::kRow && e->kind == ExprKind::kRow && left->type == oid::kRecord) add(row_op(st, o.name, left->args, e->args, o.position));
+      else add(op_expr(st, o.name, left, e, o.position));
+    }
   };
   bool arrayed = false;
   if (constants.size() > 1) {
@@ -142,16 +136,11 @@ Expr* Analyzer::in_list(State& st, const ast::Op& o) {
       arrayed = true;
     }
   }
-  for (Expr* e : all) {
-    if (arrayed) {
-      bool constant = false;
-      for (Expr* c : constants) constant |= c == e;
-      if (constant) continue;
-    }
-    if (left->kind == ExprKind::kRow && e->kind == ExprKind::kRow && left->type == oid::kRecord) add(row_op(st, o.name, left->args, e->args, o.position));
-    else add(op_expr(st, o.name, left, e, o.position));
-  }
-  if (result->number == -7) result->number = 0;
+  if (!arrayed) compare_each(constants);
+  compare_each(others);
+  if (terms.size() == 1) return terms[0];
+  Expr* result = make(negated ? ExprKind::kAnd : ExprKind::kOr, oid::kBool, o.position);
+  result->args = terms.span();
   return result;
 }
 
