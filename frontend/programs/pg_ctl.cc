@@ -268,7 +268,7 @@ int main(int argc, char** argv) {
   app.add_option("-D,--pgdata", o.dir, "the site (default: $PGDATA)");
   app.add_option("-l,--log", o.log, "append the server's log to this file");
   app.add_option("-m,--mode", o.mode, "smart: wait for the sessions; fast: end them; immediate: end everything now")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, std::string>{{"s", "smart"}, {"f", "fast"}, {"i", "immediate"}, {"smart", "smart"}, {"fast", "fast"}, {"immediate", "immediate"}}));
+      ->transform(CLI::CheckedTransformer(std::map<std::string, std::string>{{"s", "smart"}, {"f", "fast"}, {"i", "immediate"}, {"smart", "smart"}, {"fast", "fast"}, {"immediate", "immediate"}}).description(""));
   app.add_option("-o,--options", o.postmaster_options, "options for the postmaster (for initdb with init)")->expected(1)->take_all();
   app.add_option("-p", o.postmaster_path, "path of the postmaster executable");
   app.add_option("-t,--timeout", o.timeout_s, "seconds to wait (default 60)");
