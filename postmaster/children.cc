@@ -28,22 +28,27 @@ std::string duration(uint64_t ms) { return cat(ms / 1000, ".", ms % 1000 / 100, 
 
 }  // namespace
 
-// nullptr: the system refuses now; said in the log, and refilling waits a little.
-Child* Postmaster::spawn(ChildState state) {
-  bool worker = state == ChildState::kWorker;
-  int channel[2] = {-1, -1};
-  std::vector<std::string> arguments = {worker ? "postgres: maintenance" : "postgres", "-D", site_};
+std::vector<std::string> Postmaster::postgres_arguments(const char* title) const {
+  std::vector<std::string> arguments = {title, "-D", site_};
   for (auto& [name, value] : command_line_) {
     arguments.push_back("-c");
     arguments.push_back(cat(name, "=", value));
   }
+  return arguments;
+}
+
+// nullptr: the system refuses now; said in the log, and refilling waits a little.
+Child* Postmaster::spawn(ChildState state) {
+  bool worker = state == ChildState::kWorker;
+  int channel[2] = {-1, -1};
+  std::vector<std::string> arguments = postgres_arguments(worker ? "postgres: maintenance" : "postgres");
   if (worker) {
     arguments.insert(arguments.end(), {"--worker", "maintenance"});
   } else {
     arguments.insert(arguments.end(), {"--handoff-fd", cat(kChildChannelFd)});
   }
   int pid = -ENFILE, pidfd = -1;
-  if (worker || set_cloexec_pair(channel)) pid = program_.spawn(arguments, channel[1], worker);
+  if (worker || set_cloexec_pair(channel)) pid = program_.spawn(arguments, {.channel_fd = channel[1], .supervised_worker = worker});
   if (channel[1] >= 0) close(channel[1]);
   if (pid > 0) pidfd = os::open_pidfd(pid);
   if (pidfd < 0) {
@@ -57,6 +62,13 @@ Child* Postmaster::spawn(ChildState state) {
     refill_not_before_ms_ = now_ms() + kSpawnRetryMs;
     return nullptr;
   }
+  counters_.processes_started++;
+  if (worker) counters_.worker_starts++;
+  return add_child(state, pid, pidfd, channel[0]);
+}
+
+// A process to watch. channel_fd < 0: it has none, or has closed it.
+Child* Postmaster::add_child(ChildState state, int pid, int pidfd, int channel_fd) {
   children_.push_back(std::make_unique<Child>());
   Child* child = children_.back().get();
   child->self = std::prev(children_.end());
@@ -65,16 +77,18 @@ Child* Postmaster::spawn(ChildState state) {
   child->pid = pid;
   child->pidfd = pidfd;
   child->started_ms = now_ms();
+  child->generation = generation_;
   child_count_++;
+  if (state == ChildState::kSession) sessions_++;
   uv_poll_init(&loop_, &child->exit_poll, pidfd);
   child->exit_poll.data = child;
   uv_poll_start(&child->exit_poll, UV_READABLE, on_exit_poll);
   child->open_handles = kRunningHandles;
   descriptors_++;
-  if (!worker) {
+  if (channel_fd >= 0) {
     uv_pipe_init(&loop_, &child->channel, 1);
     child->channel.data = child;
-    uv_pipe_open(&child->channel, channel[0]);
+    uv_pipe_open(&child->channel, channel_fd);
     uv_read_start(reinterpret_cast<uv_stream_t*>(&child->channel),
                   [](uv_handle_t*, size_t, uv_buf_t* buf) {
                     static char bytes[16];
@@ -89,6 +103,8 @@ Child* Postmaster::spawn(ChildState state) {
 }
 
 Child* Postmaster::spawn_spare() {
+  look_for_new_program();
+  if (!program_usable_) return nullptr;
   Child* child = spawn(ChildState::kSpare);
   if (child) spares_.push_back(child);
   return child;
@@ -125,6 +141,7 @@ void Postmaster::reap(Child& child) {
   child.pidfd = -1;
   descriptors_--;
   report_end(child);
+  if (child.exit_signal || child.exit_code > 1) counters_.processes_crashed++;
   if (child.state == ChildState::kWorker) worker_ended(child);
   // Its locks go at once, not at the worker's next round.
   if (child.exit_signal && worker_ && worker_->pidfd >= 0) os::signal_pidfd(worker_->pidfd, SIGUSR1);
@@ -137,6 +154,7 @@ void Postmaster::reap_orphans() {
   while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
     auto it = std::find_if(children_.begin(), children_.end(), [&](auto& c) { return c->pid == info.si_pid && !c->exited; });
     if (it != children_.end()) reap(**it);
+    else if (is_task(info.si_pid)) break;
     else waitpid(info.si_pid, nullptr, 0);
     info.si_pid = 0;
   }
@@ -154,7 +172,7 @@ void Postmaster::finish_if_gone(Child& child) {
 
 // PostgreSQL's rule: 0 is a normal end, 1 an error that the client was told, anything else deserves a line.
 void Postmaster::report_end(const Child& child) const {
-  if (child.exit_code <= 1 && !child.exit_signal && child.state != ChildState::kSpare) return;
+  if (child.adopted || (child.exit_code <= 1 && !child.exit_signal && child.state != ChildState::kSpare)) return;
   if (child.state == ChildState::kSpare && !child.exit_signal && child.exit_code == 0) return;
   if (child.exit_signal && (shutdown_ >= Shutdown::kFast || child.evicted)) return;
   const char* what = child.state == ChildState::kWorker ? "maintenance worker" : child.state == ChildState::kSpare ? "spare process" : "server process";
@@ -170,7 +188,8 @@ void Postmaster::start_worker() {
 
 void Postmaster::worker_ended(const Child& child) {
   worker_ = nullptr;
-  if (worker_stopping_ || shutdown_ == Shutdown::kImmediate) return;
+  if (worker_stopping_ || leaving_ || shutdown_ == Shutdown::kImmediate) return;
+  if (child.generation != generation_) return start_worker();   // it was asked to make room for one of the new executable
   bool healthy = now_ms() - child.started_ms >= kHealthyMs;
   worker_delay_ms_ = healthy ? 0 : std::clamp(worker_delay_ms_ * 2, kFirstWorkerDelayMs, kLongestWorkerDelayMs);
   uint64_t delay = child.exit_code == 0 && !child.exit_signal && !healthy ? kOtherWorkerDelayMs : worker_delay_ms_;

@@ -21,7 +21,9 @@ struct Listener {
   bool is_tcp = false;
   bool parked = false;          // a client was accepted by libuv that we have no room for yet; polling has stopped
   int fd = -1;                  // the socket, until open() gives it to libuv
-  std::string path;             // Unix socket file, unlinked at shutdown
+  bool foreign = false;         // the service manager made it and keeps it
+  bool stored = false;          // the service manager keeps a copy for the next postmaster
+  std::string path;             // Unix socket file, unlinked at shutdown unless somebody keeps the socket
   os::Fd lock;                  // <path>.lock
   std::string name;             // for messages
 };
@@ -30,6 +32,7 @@ struct ListenOptions {
   int port;
   std::string addresses, socket_dirs;
   int socket_mode;
+  std::vector<int>* stored = nullptr;   // sockets of an earlier postmaster; those that fit are used and leave the list
 };
 
 // Binds and listens. Logs what it listens on; throws SqlError when a used port or a bad directory leaves nothing to listen on.

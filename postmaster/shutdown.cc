@@ -1,10 +1,14 @@
 // Smart: no new clients, wait for the sessions. Fast: end the sessions (SIGTERM). Immediate: end everything, in the end with SIGKILL. A stronger request
-// overrides a weaker one. Only our own children are concerned. The maintenance worker ends last, with a checkpoint (not when immediate).
+// overrides a weaker one. Drain: smart, but sessions may be told to end at their next transaction boundary, and after a time fast. Keep: we go, sessions stay.
+// Our own children and those of earlier postmasters that we have learnt of are concerned. The maintenance worker ends last, with a checkpoint (not when immediate).
 #include <signal.h>
+
+#include <algorithm>
 
 #include "common/os/process.h"
 #include "postmaster/log.h"
 #include "postmaster/postmaster.h"
+#include "postmaster/systemd.h"
 
 namespace postern::postmaster {
 
@@ -28,6 +32,7 @@ void Postmaster::begin_shutdown(Shutdown mode) {
   log(Level::kLog, std::string("received ") + kNames[static_cast<int>(mode)] + " shutdown request");
   if (first) {
     pid_file_->set_status("stopping");
+    notify("STOPPING=1");
     close_listeners();
     uv_timer_stop(&refill_timer_);
     while (!spares_.empty()) retire(*spares_.front());
@@ -47,10 +52,34 @@ void Postmaster::begin_shutdown(Shutdown mode) {
   continue_shutdown();
 }
 
+void Postmaster::drain(bool at_transaction_end, uint64_t timeout_ms) {
+  begin_shutdown(Shutdown::kSmart);
+  if (at_transaction_end && shutdown_ == Shutdown::kSmart) {
+    at_transaction_end_ = true;
+    log(Level::kLog, "sessions end at their next transaction boundary");
+    for (auto& c : children_)
+      if (c->state == ChildState::kSession && c->pidfd >= 0) os::signal_pidfd(c->pidfd, SIGUSR2);
+  }
+  if (timeout_ms)
+    uv_timer_start(&drain_timer_, [](uv_timer_t* t) { static_cast<Postmaster*>(t->loop->data)->begin_shutdown(Shutdown::kFast); }, timeout_ms, 0);
+}
+
+// Clients that are on their way to a process still get there; then nothing needs us.
+void Postmaster::leave() {
+  leaving_ = true;
+  log(Level::kLog, "received request to leave; sessions go on");
+  begin_shutdown(Shutdown::kSmart);
+}
+
 void Postmaster::continue_shutdown() {
+  if (leaving_ && shutdown_ == Shutdown::kSmart) {
+    bool on_their_way = std::any_of(children_.begin(), children_.end(), [](auto& c) { return c->client != nullptr; });
+    if (waiting_.empty() && !on_their_way) uv_stop(&loop_);
+    return;
+  }
   if (child_count_ > (worker_ ? 1 : 0) || !waiting_.empty()) return;
   if (worker_) {
-    if (worker_stopping_) return;
+    if (worker_stopping_ || worker_->pidfd < 0) return;
     worker_stopping_ = true;
     log(Level::kLog, "shutting down");
     os::signal_pidfd(worker_->pidfd, SIGTERM);

@@ -61,9 +61,9 @@ os::Fd take_lock_file(const std::string& path, const std::string& contents, int*
   }
 }
 
-PidFile::PidFile(std::string site, int port, std::string socket_dir, std::string listen_address)
+PidFile::PidFile(std::string site, int64_t started_at, int port, std::string socket_dir, std::string listen_address)
     : path_(cat(site, "/postmaster.pid")),
-      head_(cat(static_cast<int>(getpid()), '\n', site, '\n', static_cast<int64_t>(std::time(nullptr)), '\n', port, '\n', socket_dir, '\n', listen_address, "\n        0         0\n")) {}
+      head_(cat(static_cast<int>(getpid()), '\n', site, '\n', started_at, '\n', port, '\n', socket_dir, '\n', listen_address, "\n        0         0\n")) {}
 
 PidFile::~PidFile() { remove(); }
 

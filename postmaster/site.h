@@ -1,6 +1,7 @@
 // What the postmaster does in the site directory: checks it, holds postmaster.lock for life (flock: the kernel drops it at any death), and keeps
 // postmaster.pid for pg_ctl in PostgreSQL's layout. It opens nothing else there.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "common/os/file.h"
@@ -15,7 +16,7 @@ os::Fd take_lock_file(const std::string& path, const std::string& contents, int*
 
 class PidFile {
  public:
-  PidFile(std::string site, int port, std::string socket_dir, std::string listen_address);
+  PidFile(std::string site, int64_t started_at, int port, std::string socket_dir, std::string listen_address);
   ~PidFile();
   void set_status(const char* status);   // "starting", "ready", "stopping"
   void remove();

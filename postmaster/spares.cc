@@ -1,5 +1,6 @@
 // Clients and the spares that get them.
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -53,6 +54,7 @@ void Postmaster::accept_from(Listener& l) {
     return;
   }
   client->arrived_ms = uv_now(&loop_);
+  counters_.accepted++;
   waiting_.push_back(client);
   dispatch();
 }
@@ -68,6 +70,11 @@ void Postmaster::resume_accepting() {
 
 void Postmaster::close_client(Client* client) {
   descriptors_--;
+  if (client->raw_fd >= 0) {
+    close(client->raw_fd);
+    delete client;
+    return;
+  }
   uv_close(&client->handle, [](uv_handle_t* h) { delete static_cast<Client*>(h->data); });
 }
 
@@ -105,6 +112,7 @@ void Postmaster::evict_idle_startups(size_t count) {
     os::signal_pidfd(idle[i]->pidfd, SIGTERM);
   }
   evicted_ += count;
+  counters_.evicted += count;
   if (now_ms() - evictions_logged_ms_ < kEvictionLogMs) return;
   log(Level::kLog, cat("too many connections: closed ", evicted_, " that had not authenticated in time"));
   evictions_logged_ms_ = now_ms();
@@ -116,7 +124,9 @@ void Postmaster::hand_over(Child& child, Client* client) {
   child.handed_ms = now_ms();
   child.client = client;
   static char serve = handoff::kClient, reject = handoff::kReject;
-  uv_buf_t byte = uv_buf_init(serving() > max_sessions_ + kServedBeyondLimit ? &reject : &serve, 1);
+  bool full = serving() > max_sessions_ + kServedBeyondLimit;
+  counters_.rejected += full;
+  uv_buf_t byte = uv_buf_init(full ? &reject : &serve, 1);
   child.write.data = &child;
   child.writing = true;
   int r = uv_write2(&child.write, reinterpret_cast<uv_stream_t*>(&child.channel), &byte, 1, &client->stream, on_handed);
@@ -148,6 +158,7 @@ void Postmaster::on_channel(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf)
   child.owner->refill_delay_ms_ = 0;
   child.owner->close_client(child.client);
   child.client = nullptr;
+  if (child.owner->leaving_) child.owner->continue_shutdown();
 }
 
 // EOF or an error on the channel.
@@ -167,8 +178,11 @@ void Postmaster::channel_ended(Child& child) {
       break;
     case ChildState::kClaimed:
       child.state = child.evicted || child.exited ? ChildState::kLeaving : ChildState::kSession;
-      if (child.state == ChildState::kSession) sessions_++;
+      if (child.state != ChildState::kSession) break;
+      sessions_++;
+      counters_.sessions_started++;
       if (child.reload_due) os::signal_pidfd(child.pidfd, SIGHUP);
+      if (at_transaction_end_) os::signal_pidfd(child.pidfd, SIGUSR2);
       break;
     default: break;
   }
@@ -178,8 +192,11 @@ void Postmaster::channel_ended(Child& child) {
 void Postmaster::take_back(Child& child) {
   Client* client = child.client;
   child.client = nullptr;
+  if (client->raw_fd >= 0) open_client(&loop_, *client, client->raw_fd);
+  counters_.taken_back++;
   if (++client->attempts >= kMaxAttempts || shutdown_ >= Shutdown::kFast) {
     if (shutdown_ < Shutdown::kFast) log(Level::kLog, cat("could not serve a client: ", client->attempts, " processes in a row ended before they took it"));
+    counters_.given_up++;
     close_client(client);
     return;
   }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "common/base/cat.h"
@@ -61,6 +62,55 @@ bool claim(int channel_fd) {
   do n = send(channel_fd, &kClaimed, 1, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
   return n == 1;
+}
+
+namespace {
+struct ProcessMessage {
+  int32_t pid;
+  char kind, unused[3];
+};
+}  // namespace
+
+bool send_process(int fd, const Process& process) {
+  ProcessMessage body{process.pid, static_cast<char>(process.kind), {}};
+  iovec iov{&body, sizeof body};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr msg{};
+  msg.msg_iov = &iov;
+  msg.msg_iovlen = 1;
+  msg.msg_control = control;
+  msg.msg_controllen = sizeof control;
+  cmsghdr* c = CMSG_FIRSTHDR(&msg);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(c), &process.pidfd, sizeof(int));
+  ssize_t n;
+  do n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  return n == sizeof body;
+}
+
+Receipt receive_process(int fd, Process* process) {
+  ProcessMessage body{};
+  iovec iov{&body, sizeof body};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr msg{};
+  msg.msg_iov = &iov;
+  msg.msg_iovlen = 1;
+  msg.msg_control = control;
+  msg.msg_controllen = sizeof control;
+  ssize_t n;
+  do n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == EAGAIN) return Receipt::kNone;
+  if (n != sizeof body) return Receipt::kEnd;
+  cmsghdr* c = CMSG_FIRSTHDR(&msg);
+  if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int))) return Receipt::kEnd;
+  process->pid = body.pid;
+  process->kind = body.kind == static_cast<char>(ProcessKind::kMaintenance) ? ProcessKind::kMaintenance : ProcessKind::kSession;
+  std::memcpy(&process->pidfd, CMSG_DATA(c), sizeof(int));
+  return Receipt::kProcess;
 }
 
 }  // namespace postern::handoff

@@ -7,9 +7,13 @@
 //                                      … authenticates, then closes the channel: 'no longer an unauthenticated client'
 //
 // EOF on the channel before a client came tells a spare to exit: its postmaster is gone or has too many.
+//
+// `postgres --worker sessions` tells on such a channel (SOCK_SEQPACKET) of the processes that already serve the site: one message each, with its pidfd.
 #pragma once
 
 namespace postern::handoff {
+
+constexpr int kVersion = 1;      // of all of this; a postmaster takes up a postgres only if it is the same
 
 constexpr char kClient = 'c';    // with the descriptor of a client that is to be served
 constexpr char kReject = 'r';    // with the descriptor of a client that must be told 53300
@@ -36,5 +40,14 @@ struct Received {
 Received receive(int channel_fd);
 // Says that the client is ours now. False if the postmaster is gone (then the client is ours all the same).
 bool claim(int channel_fd);
+
+enum class ProcessKind : char { kSession = 's', kMaintenance = 'm' };
+struct Process {
+  int pid = 0, pidfd = -1;
+  ProcessKind kind = ProcessKind::kSession;
+};
+bool send_process(int fd, const Process& process);
+enum class Receipt { kProcess, kNone, kEnd };   // kNone: nothing more now (a non-blocking fd)
+Receipt receive_process(int fd, Process* process);
 
 }  // namespace postern::handoff

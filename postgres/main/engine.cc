@@ -12,6 +12,7 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "common/handoff/handoff.h"
 #include "common/os/process.h"
 #include "postgres/access/btree.h"
 #include "postgres/access/heap.h"
@@ -23,6 +24,7 @@
 #include "postgres/session/functions.h"
 #include "postgres/txn/txn.h"
 #include "postgres/types/builtin_tables.h"
+#include "postgres/wal/format.h"
 #include "postgres/wal/wal.h"
 
 namespace postern::engine {
@@ -59,12 +61,28 @@ std::string real_site(const std::string& site) {
   return path;
 }
 
-void attach(Settings& settings, const std::string& site, bool worker) {
+namespace {
+region::AttachOptions attach_options(Settings& settings, const std::string& site, bool worker) {
   region::AttachOptions o;
   o.site = site;
   o.shared_buffers_bytes = static_cast<uint64_t>(settings.get_int("shared_buffers")) * 8192;
   o.max_slots = static_cast<int>(settings.get_int("max_connections")) + kWorkerSlots + kSpareSlots;
   o.is_worker = worker;
+  return o;
+}
+}  // namespace
+
+int probe(Settings& settings, const std::string& site, int handoff_version) {
+  if (handoff_version != handoff::kVersion)
+    throw SqlError{sqlstate::kObjectNotInPrerequisiteState, cat("it speaks version ", handoff::kVersion, " of the hand-off protocol, the postmaster version ", handoff_version)};
+  wal::ControlFile control = wal::read_control(site);
+  region::check_compatible(attach_options(settings, site, false));
+  std::printf("{\"version\": \"%s\", \"handoff\": %d, \"control\": %u}\n", POSTERN_VERSION, handoff::kVersion, control.version);
+  return 0;
+}
+
+void attach(Settings& settings, const std::string& site, bool worker) {
+  region::AttachOptions o = attach_options(settings, site, worker);
   wal::set_fsync(settings.get_bool("fsync"));
   region::AttachResult r;
   for (int64_t deadline = os::monotonic_us() + kSlotPatienceUs;;) {   // sessions that are just ending free their slots

@@ -13,6 +13,9 @@ std::string real_site(const std::string& site);
 // Attaches to the region; recovers the site first when nobody else has it.
 void attach(Settings& settings, const std::string& site, bool worker);
 void detach();
+// Whether this executable can serve the site beside the sessions that are there, for a postmaster that speaks this version of the hand-off protocol. Prints the
+// versions of its formats and returns 0, or throws what does not fit.
+int probe(Settings& settings, const std::string& site, int handoff_version);
 void bootstrap(const std::string& site, const std::string& superuser, const std::string& password_hash, const std::string& locale);
 
 }  // namespace postern::engine

@@ -35,7 +35,8 @@ constexpr const char* kUsage =
     "  postgres -D DIR --socket PATH     listen on a Unix socket, serve one client (debugging)\n"
     "  postgres -D DIR --fd N            the client is descriptor N (inetd, systemd Accept=yes, a socketpair)\n"
     "  postgres -D DIR --handoff-fd N    wait for a client from the postmaster on channel N\n"
-    "  postgres -D DIR --worker NAME     run a worker: maintenance, autovacuum\n"
+    "  postgres -D DIR --worker NAME     run a worker: maintenance, autovacuum, sessions\n"
+    "  postgres -D DIR --probe N         can this executable serve the site, for a postmaster with hand-off protocol N?\n"
     "  postgres -D DIR --bootstrap       make a new site (used by initdb)\n"
     "  postgres inspect …                decode files of a site, read-only\n"
     "Options:\n"
@@ -44,7 +45,7 @@ constexpr const char* kUsage =
 
 struct Arguments {
   std::string site, socket, worker, database, superuser, password_hash, locale = "C.UTF-8";
-  int fd = -1, handoff_fd = -1;
+  int fd = -1, handoff_fd = -1, probe = -1;
   bool bootstrap = false;
   std::vector<std::pair<std::string, std::string>> settings;
 };
@@ -82,6 +83,7 @@ Arguments parse(int argc, char** argv) {
     else if (arg == "--handoff-fd") a.handoff_fd = number(value());
     else if (arg == "--socket") a.socket = value();
     else if (arg == "--worker") a.worker = value();
+    else if (arg == "--probe") a.probe = number(value());
     else if (arg == "--database") a.database = value();
     else if (arg == "--bootstrap") a.bootstrap = true;
     else if (arg == "--superuser") a.superuser = value();
@@ -105,8 +107,8 @@ Arguments parse(int argc, char** argv) {
   if (a.site.empty())
     if (const char* env = std::getenv("PGDATA")) a.site = env;
   if (a.site.empty()) usage_error("no site given: use -D DIR or set PGDATA");
-  int modes = (a.fd >= 0) + (a.handoff_fd >= 0) + !a.socket.empty() + !a.worker.empty() + a.bootstrap;
-  if (modes != 1) usage_error("exactly one of --socket, --fd, --handoff-fd, --worker, --bootstrap is needed");
+  int modes = (a.fd >= 0) + (a.handoff_fd >= 0) + !a.socket.empty() + !a.worker.empty() + a.bootstrap + (a.probe >= 0);
+  if (modes != 1) usage_error("exactly one of --socket, --fd, --handoff-fd, --worker, --probe, --bootstrap is needed");
   return a;
 }
 
@@ -217,6 +219,8 @@ int main(int argc, char** argv) {
     settings.set_from("data_directory", a.site, SettingSource::kCommandLine);
     settings.set_from("config_file", cat(a.site, "/postgresql.conf"), SettingSource::kCommandLine);
     settings.set_from("hba_file", cat(a.site, "/pg_hba.conf"), SettingSource::kCommandLine);
+    if (a.probe >= 0) return engine::probe(settings, a.site, a.probe);
+    if (a.worker == "sessions" && !region::in_use(a.site)) return 0;
     if (!a.worker.empty()) {
       engine::attach(settings, a.site, true);
       int status = worker::run(a.worker, a.database, settings, a.site);

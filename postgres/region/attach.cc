@@ -211,6 +211,7 @@ void find_areas() {
 }
 
 void reset_slot(ProcSlot& s) {
+  s.worker_kind.store(WorkerKind::kNone);
   s.in_critical.store(0);
   s.critical_kinds.store(0);
   s.wake.store(0);
@@ -336,6 +337,21 @@ void detach() {
   bool creating = g_self.creating;  // left before mark_ready: recovery failed; byte 0 is ours
   if (creating || os::lock_byte(g_self.lock_fd.get(), kAttachByte, false))
     if (!any_slot_held()) os::unlink_path(g_self.shm_path.c_str());
+  undo_failed_attach();
+}
+
+bool in_use(const std::string& site) {
+  os::Fd fd(os::open_file(cat(site, "/lock").c_str(), O_RDWR));
+  return fd && os::range_locked_by_other(fd.get(), kFirstSlotByte, kSlotBytes);
+}
+
+void check_compatible(const AttachOptions& o) {
+  POSTERN_CHECK(!attached());
+  struct stat st = {};
+  check_site(o, st);
+  if (!in_use(o.site)) return;
+  g_self.lock_fd = os::Fd(os::open_file(cat(o.site, "/lock").c_str(), O_RDWR));
+  if (g_self.lock_fd) map_existing(cat(o.shm_dir, "/", segment_prefix(st), read_generation()));
   undo_failed_attach();
 }
 

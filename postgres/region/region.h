@@ -55,12 +55,14 @@ struct LatchGuard {
   Latch& latch;
 };
 
+enum class WorkerKind : uint32_t { kNone, kMaintenance, kAutovacuum, kOther };
 enum class SlotState : uint32_t { kFree, kStarting, kIdle, kActive, kIdleInTransaction, kWorker, kExiting };
 
 // What every process shows of itself. Written by its owner with single atomic stores; a survivor reads it after the owner's death.
 struct alignas(128) ProcSlot {
   std::atomic<SlotState> state;
   std::atomic<int32_t> pid;
+  std::atomic<WorkerKind> worker_kind;
   std::atomic<uint32_t> in_critical;       // >0: shared structures are being changed; death here is repaired by the kinds' hooks, or poisons the region
   std::atomic<uint32_t> critical_kinds;    // bits of the CriticalKinds entered since in_critical was 0
   std::atomic<uint32_t> wake;              // futex for this process: lock waits, group commit
@@ -96,6 +98,9 @@ constexpr int kReservedSlots = 8;
 AttachResult attach(const AttachOptions& options);
 void mark_ready();               // after recovery: others may attach
 void detach();                   // normal exit: frees the slot (transaction must have ended); the last one out removes the segment
+bool in_use(const std::string& site);          // some process is attached; without attaching
+// Throws 55000 when processes are attached whose shared memory this program does not understand. Does not attach.
+void check_compatible(const AttachOptions& options);
 bool attached();
 const AttachOptions& options();  // as given to attach, with the creator's sizes
 uint64_t generation();

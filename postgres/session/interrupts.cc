@@ -8,11 +8,12 @@
 #include "common/base/error.h"
 #include "postgres/region/region.h"
 #include "postgres/session/connection.h"
+#include "postgres/txn/txn.h"
 
 namespace postern::session::interrupts {
 namespace {
 
-std::atomic<bool> g_pending{false}, g_terminate{false}, g_cancel{false}, g_timeout{false}, g_reload{false};
+std::atomic<bool> g_pending{false}, g_terminate{false}, g_cancel{false}, g_timeout{false}, g_reload{false}, g_leave{false};
 bool g_timer_armed = false;
 
 void on_signal(int signal) {
@@ -21,9 +22,10 @@ void on_signal(int signal) {
     case SIGINT: g_cancel = true; break;
     case SIGALRM: g_timeout = true; break;
     case SIGHUP: g_reload = true; break;
+    case SIGUSR2: g_leave = true; break;
     default: break;   // SIGUSR1: look at the slot
   }
-  if (signal != SIGHUP) g_pending = true;
+  if (signal != SIGHUP && signal != SIGUSR2) g_pending = true;
   Connection::wake();
 }
 
@@ -50,7 +52,7 @@ void install_handlers() {
   struct sigaction sa{};
   sa.sa_handler = on_signal;
   sigemptyset(&sa.sa_mask);
-  for (int s : {SIGTERM, SIGINT, SIGALRM, SIGHUP, SIGUSR1}) sigaction(s, &sa, nullptr);   // no SA_RESTART: waits must notice
+  for (int s : {SIGTERM, SIGINT, SIGALRM, SIGHUP, SIGUSR1, SIGUSR2}) sigaction(s, &sa, nullptr);   // no SA_RESTART: waits must notice
   sa.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &sa, nullptr);
   sigset_t none;
@@ -72,8 +74,13 @@ void check() {
   if (g_cancel.exchange(false)) throw SqlError{sqlstate::kQueryCanceled, "canceling statement due to user request"};
 }
 
+void leave_if_asked() {
+  if (g_leave.load(std::memory_order_relaxed) && txn::state() == txn::State::kIdle) throw SqlError{sqlstate::kAdminShutdown, "terminating connection due to administrator command"}.fatal();
+}
+
 void check_idle() {
   check_end();
+  leave_if_asked();
   g_pending = false;
   g_cancel = g_timeout = false;
 }

@@ -256,6 +256,7 @@ void Session::send_ready() {
 void Session::idle() {
   region::ProcSlot& s = region::my_slot();
   bool in_block = txn::state() != txn::State::kIdle;
+  interrupts::leave_if_asked();
   s.state.store(in_block ? region::SlotState::kIdleInTransaction : region::SlotState::kIdle, std::memory_order_relaxed);
   conn_.trim();
   int64_t ms = in_block ? cached_.idle_in_transaction_ms : cached_.idle_session_ms;

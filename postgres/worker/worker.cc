@@ -17,6 +17,8 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "common/handoff/handoff.h"
+#include "common/os/file.h"
 #include "common/os/process.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/ddl/ddl.h"
@@ -195,14 +197,34 @@ int run_autovacuum(std::string_view database) {
   return 0;
 }
 
+// Tells the postmaster on its channel (descriptor 3) which processes serve the site: pid and pidfd, so that nothing is mistaken for a reused pid.
+int report_sessions() {
+  constexpr int kChannel = 3;
+  for (int i = 0; i < region::slot_high_water(); i++) {
+    SlotNo n{static_cast<uint16_t>(i)};
+    region::ProcSlot& s = region::slot(n);
+    auto state = s.state.load();
+    bool maintenance = state == region::SlotState::kWorker && s.worker_kind == region::WorkerKind::kMaintenance;
+    if (n == region::my_slot_no() || state == region::SlotState::kFree || (state == region::SlotState::kWorker && !maintenance)) continue;
+    int pid = s.pid.load();
+    os::Fd pidfd(pid > 0 ? os::open_pidfd(pid) : -1);
+    if (!pidfd || !region::slot_alive(n) || s.pid.load() != pid) continue;   // its slot is held: the pid is still its
+    if (!handoff::send_process(kChannel, {pid, pidfd.get(), maintenance ? handoff::ProcessKind::kMaintenance : handoff::ProcessKind::kSession})) return 1;
+  }
+  return 0;
+}
+
 }  // namespace
 
 int run(std::string_view name, std::string_view database, Settings& settings, const std::string& site) {
   install();
-  region::my_slot().state = region::SlotState::kWorker;
+  region::ProcSlot& slot = region::my_slot();
+  slot.worker_kind = name == "maintenance" ? region::WorkerKind::kMaintenance : name == "autovacuum" ? region::WorkerKind::kAutovacuum : region::WorkerKind::kOther;
+  slot.state = region::SlotState::kWorker;
   try {
+    if (name == "sessions") return report_sessions();
     if (name == "autovacuum") return run_autovacuum(database);
-    if (name != "maintenance") throw SqlError{sqlstate::kInvalidParameterValue, cat("unknown worker \"", name, "\""), {}, "Workers are: maintenance, autovacuum."};
+    if (name != "maintenance") throw SqlError{sqlstate::kInvalidParameterValue, cat("unknown worker \"", name, "\""), {}, "Workers are: maintenance, autovacuum, sessions."};
     int lock = take_worker_lock(site);
     if (lock < 0) return 0;   // another one is at work
     return Maintenance(settings, site).run();

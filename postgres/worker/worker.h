@@ -9,7 +9,7 @@
 namespace postern::worker {
 
 // Runs the named worker to its end; returns the exit status. The process is attached to the region.
-// name: "maintenance", "autovacuum". database: of autovacuum.
+// name: "maintenance", "autovacuum", "sessions" (tells a new postmaster who is there). database: of autovacuum.
 int run(std::string_view name, std::string_view database, Settings& settings, const std::string& site);
 // Starts a detached maintenance worker unless one is running (sessions without a postmaster).
 void ensure_maintenance(const std::string& site);

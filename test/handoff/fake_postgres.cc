@@ -1,8 +1,11 @@
 // A stand-in for postgres in the tests of the postmaster: it claims a client, greets it with its pid and echoes what it says until it goes; or misbehaves
-// as the first line of <site>/mode says: "crash" (at start), "die" (with the client received, unclaimed: two processes of three), "vanish" (ends before it receives).
+// as the first line of <site>/mode says: "crash" (at start), "die" (with the client received, unclaimed: two processes of three), "vanish" (ends before it receives),
+// "noprobe" (fails its probe), "slowprobe" (hangs in it). What is appended to its executable after "TAG:" is part of the greeting. Sessions leave a file in <site>/sessions.
+#include <dirent.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +14,7 @@
 #include <string>
 
 #include "common/handoff/handoff.h"
+#include "common/os/process.h"
 
 using namespace postern;
 
@@ -50,6 +54,40 @@ int work() {
   }
 }
 
+std::string tag() {
+  char end[32] = {};
+  if (FILE* f = std::fopen("/proc/self/exe", "r")) {
+    std::fseek(f, -31, SEEK_END);
+    end[std::fread(end, 1, 31, f)] = 0;
+    std::fclose(f);
+  }
+  std::string text(end, 31);
+  size_t at = text.rfind("TAG:");
+  return at == std::string::npos ? "original" : text.substr(at + 4);
+}
+
+int probe() {
+  if (mode(g_site) == "slowprobe") sleep(30);
+  if (mode(g_site) == "noprobe") {
+    std::fputs("it does not fit\n", stderr);
+    return 1;
+  }
+  return 0;
+}
+
+int sessions() {
+  DIR* dir = opendir((g_site + "/sessions").c_str());
+  if (!dir) return 0;
+  while (dirent* e = readdir(dir)) {
+    int pid = std::atoi(e->d_name), pidfd = pid > 0 ? os::open_pidfd(pid) : -1;
+    if (pidfd >= 0) handoff::send_process(3, {pid, pidfd, handoff::ProcessKind::kSession});
+  }
+  closedir(dir);
+  return 0;
+}
+
+void leave(int) { _exit(0); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -60,6 +98,9 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--worker")) worker = true;
     if (!std::strcmp(argv[i], "--handoff-fd")) channel = std::atoi(argv[i + 1]);
   }
+  for (int i = 1; i < argc; i++)
+    if (!std::strcmp(argv[i], "--probe")) return probe();
+  if (worker && !std::strcmp(argv[argc - 1], "sessions")) return sessions();
   if (worker) return work();
   if (mode(g_site) == "crash") return 99;
   if (mode(g_site) == "vanish" && getpid() % 3) return 1;
@@ -67,12 +108,18 @@ int main(int argc, char** argv) {
   if (r.fd < 0) return 0;
   if (mode(g_site) == "die" && getpid() % 3) raise(SIGKILL);
   handoff::claim(channel);
-  std::string greeting = (r.reject ? "rejected " : "pid ") + std::to_string(getpid()) + "\n";
+  std::string greeting = (r.reject ? "rejected " : "pid ") + std::to_string(getpid()) + " " + tag() + "\n";
   if (send(r.fd, greeting.data(), greeting.size(), MSG_NOSIGNAL) < 0 || r.reject) return 1;
   char buf[4096];
   ssize_t n = read(r.fd, buf, sizeof buf);
+  mkdir((g_site + "/sessions").c_str(), 0700);
+  std::string file = "sessions/" + std::to_string(getpid());
+  note(g_site, file.c_str(), "");
+  signal(SIGHUP, SIG_IGN);
+  signal(SIGUSR2, leave);
   close(channel);   // "authenticated"
   for (; n > 0; n = read(r.fd, buf, sizeof buf))
     if (send(r.fd, buf, static_cast<size_t>(n), MSG_NOSIGNAL) < 0) return 1;
+  unlink((g_site + "/" + file).c_str());
   return 0;
 }
