@@ -16,7 +16,7 @@ ALLOWED_LIBRARIES = {
     r"pg_query": {"postgres/sql/parse"},
     r"uv\.h": {"postmaster"},
     r"pcre2": {"postgres/types"},
-    r"nlohmann": {"postgres", "frontend", "test"},
+    r"nlohmann": {"postgres", "postmaster", "frontend", "test"},
 }
 
 
