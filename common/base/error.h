@@ -23,6 +23,7 @@ struct SqlError : std::exception {
   SqlState sqlstate = sqlstate::kInternalError;
   Severity severity = Severity::kError;
   std::string message, detail, hint, where;
+  std::string log_detail;                     // instead of detail, in the server's log only
   int position = 0;
   std::string schema_name, table_name, column_name, datatype_name, constraint_name;
 

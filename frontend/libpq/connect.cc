@@ -1,10 +1,11 @@
 // Making, resetting and ending a connection.
 //
-//   CONNECTION_NEEDED ─▶ STARTED (connect in progress) ─▶ MADE (startup packet to send) ─▶ AWAITING_RESPONSE (authentication) ─▶ AUTH_OK ─▶ OK
+//   CONNECTION_NEEDED ─▶ STARTED (connect in progress) ─▶ MADE (encryption or startup packet to send) [─▶ SSL_STARTUP ─▶ MADE] ─▶ AWAITING_RESPONSE (authentication) ─▶ AUTH_OK ─▶ OK
 //   A failure before the server has answered goes on with the next address; one that the server reports ends the attempt (BAD).
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,8 +15,10 @@
 #include <ctime>
 
 #include "common/base/cat.h"
+#include "common/protocol/tls_socket.h"
 #include "common/protocol/wire.h"
 #include "frontend/libpq/internal.h"
+#include "frontend/libpq/tls.h"
 
 namespace postern::pq {
 namespace {
@@ -127,26 +130,40 @@ bool one_of(const std::string& s, std::initializer_list<std::string_view> allowe
 }
 
 bool check_options(PGconn* c) {
+  auto valid = [&](const char* name, std::initializer_list<std::string_view> values) {
+    std::string v = option(c, name);
+    if (v.empty() || one_of(v, values)) return true;
+    append_error(c, cat("invalid ", name, " value: \"", v, "\"\n"));
+    return false;
+  };
+  if (!valid("sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}) || !valid("channel_binding", {"disable", "prefer", "require"}) ||
+      !valid("sslnegotiation", {"postgres", "direct"}))
+    return false;
   std::string ssl = option(c, "sslmode");
-  if (!one_of(ssl, {"", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"})) {
-    append_error(c, cat("invalid sslmode value: \"", ssl, "\"\n"));
+  bool encrypts = one_of(ssl, {"require", "verify-ca", "verify-full"});
+  if (option(c, "sslnegotiation") == "direct" && !encrypts) {
+    append_error(c, cat("weak sslmode \"", ssl, "\" may not be used with sslnegotiation=direct (use \"require\", \"verify-ca\", or \"verify-full\")\n"));
     return false;
   }
-  bool local = !c->datadir.empty() || (option(c, "hostaddr").empty() && (option(c, "host").empty() || option(c, "host")[0] == '/'));
-  if (!local && !one_of(ssl, {"", "disable", "allow", "prefer"})) {
-    append_error(c, cat("sslmode value \"", ssl, "\" invalid when SSL support is not compiled in\n"));
+  if (option(c, "sslrootcert") == "system" && ssl != "verify-full") {
+    append_error(c, cat("weak sslmode \"", ssl, "\" may not be used with sslrootcert=system (use \"verify-full\")\n"));
+    return false;
+  }
+  int low = 0, high = 0;
+  for (auto [name, number] : {std::pair{"ssl_min_protocol_version", &low}, {"ssl_max_protocol_version", &high}}) {
+    std::string v = option(c, name);
+    *number = tls_version_number(v);
+    if (!v.empty() && !*number) {
+      append_error(c, cat("invalid \"", name, "\" value: \"", v, "\"\n"));
+      return false;
+    }
+  }
+  if (low && high && low > high) {
+    append_error(c, "invalid SSL protocol version range\n");
     return false;
   }
   if (option(c, "gssencmode") == "require") {
     append_error(c, "gssencmode value \"require\" invalid when GSSAPI support is not compiled in\n");
-    return false;
-  }
-  if (option(c, "channel_binding") == "require") {
-    append_error(c, "channel binding required, but it is not supported without SSL\n");
-    return false;
-  }
-  if (!option(c, "service").empty()) {
-    append_error(c, cat("definition of service \"", option(c, "service"), "\" not found\n"));
     return false;
   }
   return true;
@@ -154,7 +171,7 @@ bool check_options(PGconn* c) {
 
 void set_options(PGconn* c) {
   std::string error;
-  if (!fill_defaults(c->options, error)) {
+  if (!apply_service(c->options, error) || !fill_defaults(c->options, error)) {
     append_error(c, error);
     return;
   }
@@ -202,6 +219,8 @@ void connect_failed(PGconn* c, int error) {
 
 // Starts on the next address; false when there is none left.
 bool try_next_address(PGconn* c) {
+  c->encryption = Encryption::Undecided;
+  c->retried_encryption = false;
   while (c->next_address < c->addresses.size()) {
     const Address& a = c->addresses[c->next_address++];
     c->host = a.host;
@@ -238,7 +257,7 @@ void forget_session(PGconn* c) {
   c->transaction = PQTRANS_IDLE;
   c->parameters.clear();
   c->server_version = c->backend_pid = c->backend_key = 0;
-  c->write_failed = c->needs_password = c->used_password = c->auth_seen = c->ping_answer = false;
+  c->write_failed = c->needs_password = c->used_password = c->auth_seen = c->ping_answer = c->bound_channel = c->method_seen = false;
   c->ping_sqlstate.clear();
   c->scram = {};
 }
@@ -302,6 +321,64 @@ bool have_password(PGconn* c, std::string& problem) {
   return true;
 }
 
+// require_auth: a comma separated list of methods the server may ask for, or of those it may not, each with !.
+bool method_allowed(PGconn* c, std::string_view method, const char* what, std::string& problem) {
+  c->method_seen = c->method_seen || method != "none";
+  std::string list = option(c, "require_auth");
+  if (list.empty()) return true;
+  bool negated = list[0] == '!', listed = false;
+  for (const std::string& m : split_commas(list)) listed = listed || m == cat(negated ? "!" : "", method);
+  if (listed != negated) return true;
+  problem = cat("authentication method requirement \"", list, "\" failed: ", what, "\n");
+  return false;
+}
+
+// Channel binding that is required needs SCRAM-SHA-256-PLUS to its end.
+bool channel_unbound(PGconn* c, std::string& problem) {
+  if (option(c, "channel_binding") != "require" || c->bound_channel) return false;
+  problem = "channel binding required, but server authenticated client without channel binding\n";
+  return true;
+}
+
+// Picks one of the mechanisms that the server offers.
+bool start_sasl(PGconn* c, wire::Reader& r, std::string& problem) {
+  bool plain = false, plus = false, wanted = option(c, "channel_binding") != "disable";
+  while (!r.failed() && r.left() > 0) {
+    std::string_view name = r.cstring();
+    plain = plain || name == "SCRAM-SHA-256";
+    plus = plus || name == "SCRAM-SHA-256-PLUS";
+  }
+  if (plus && !c->tls) {
+    problem = "server offered SCRAM-SHA-256-PLUS authentication over a non-SSL connection\n";
+    return false;
+  }
+  std::string hash = plus && wanted ? c->tls->certificate_hash() : std::string();
+  bool bind = !hash.empty();
+  if (option(c, "channel_binding") == "require" && !bind) {
+    problem = c->tls ? "channel binding is required, but server did not offer an authentication method that supports channel binding\n" : "channel binding required, but SSL not in use\n";
+    return false;
+  }
+  if (!plain && !bind) {
+    problem = "none of the server's SASL authentication mechanisms are supported\n";
+    return false;
+  }
+  if (bind) {
+    c->scram.gs2_header = "p=tls-server-end-point,,";
+    c->scram.binding = std::move(hash);
+  } else {
+    c->scram.gs2_header = c->tls && wanted ? "y,," : "n,,";
+  }
+  std::string reply;
+  if (!have_password(c, problem) || !scram_first(c->scram, reply, problem)) return false;
+  wire::Writer w(c->out);
+  w.begin('p');
+  w.cstring(bind ? "SCRAM-SHA-256-PLUS" : "SCRAM-SHA-256");
+  w.int32(static_cast<int32_t>(reply.size()));
+  w.bytes(reply);
+  w.end();
+  return true;
+}
+
 // Answers one Authentication message; false with the problem when we cannot.
 bool authenticate(PGconn* c, wire::Reader& r, std::string& problem) {
   int32_t kind = r.int32();
@@ -312,15 +389,19 @@ bool authenticate(PGconn* c, wire::Reader& r, std::string& problem) {
         problem = "server did not complete authentication\n";
         return false;
       }
+      if (channel_unbound(c, problem)) return false;
+      if (!c->method_seen && !method_allowed(c, "none", "server did not complete authentication", problem)) return false;
       c->status = CONNECTION_AUTH_OK;
       return true;
     case 3:
+      if (channel_unbound(c, problem) || !method_allowed(c, "password", "server requested a cleartext password", problem)) return false;
       if (!have_password(c, problem)) return false;
       send_password_message(c, c->password, true);
       return true;
     case 5: {
       std::string_view salt = r.bytes(4);
       if (r.failed()) break;
+      if (channel_unbound(c, problem) || !method_allowed(c, "md5", "server requested a hashed password", problem)) return false;
       if (!have_password(c, problem)) return false;
       if (!md5_password(c->password, c->user, salt, reply)) {
         problem = "could not encrypt password: MD5 is not available\n";
@@ -329,28 +410,14 @@ bool authenticate(PGconn* c, wire::Reader& r, std::string& problem) {
       send_password_message(c, reply, true);
       return true;
     }
-    case 10: {
-      bool offered = false;
-      while (!r.failed() && r.left() > 0)
-        if (r.cstring() == "SCRAM-SHA-256") offered = true;
-      if (!offered) {
-        problem = "none of the server's SASL authentication mechanisms are supported\n";
-        return false;
-      }
-      if (!have_password(c, problem) || !scram_first(c->scram, reply, problem)) return false;
-      wire::Writer w(c->out);
-      w.begin('p');
-      w.cstring("SCRAM-SHA-256");
-      w.int32(static_cast<int32_t>(reply.size()));
-      w.bytes(reply);
-      w.end();
-      return true;
-    }
+    case 10:
+      return method_allowed(c, "scram-sha-256", "server requested SASL authentication", problem) && start_sasl(c, r, problem);
     case 11:
       if (!scram_continue(c->scram, r.bytes(r.left()), c->password, reply, problem)) return false;
       send_password_message(c, reply, false);
       return true;
     case 12:
+      c->bound_channel = !c->scram.binding.empty();
       return scram_final(c->scram, r.bytes(r.left()), problem);
     default:
       problem = cat("authentication method ", kind, " not supported\n");
@@ -358,6 +425,104 @@ bool authenticate(PGconn* c, wire::Reader& r, std::string& problem) {
   }
   problem = "received invalid authentication request\n";
   return false;
+}
+
+// requirepeer: who owns the process at the other end of a Unix socket.
+bool right_peer(PGconn* c, std::string& problem) {
+  std::string wanted = option(c, "requirepeer");
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (wanted.empty() || c->next_address == 0 || c->addresses[c->next_address - 1].addr.ss_family != AF_UNIX) return true;
+  passwd entry, *found = nullptr;
+  char buffer[4096];
+  if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) problem = cat("could not get peer credentials: ", strerror(errno), "\n");
+  else if (getpwuid_r(peer.uid, &entry, buffer, sizeof buffer, &found) != 0 || !found) problem = cat("local user with ID ", peer.uid, " does not exist\n");
+  else if (wanted != found->pw_name) problem = cat("requirepeer specifies \"", wanted, "\", but actual peer user name is \"", found->pw_name, "\"\n");
+  return problem.empty();
+}
+
+bool may_encrypt(const PGconn* c) {
+  return c->datadir.empty() && c->next_address > 0 && c->addresses[c->next_address - 1].addr.ss_family != AF_UNIX;
+}
+
+// sslmode allow begins without TLS and prefer with it; what fails there is tried the other way at the same address.
+bool other_encryption(PGconn* c, const std::string& why) {
+  std::string mode = option(c, "sslmode");
+  bool encrypted = c->tls != nullptr;
+  if (c->retried_encryption || c->status == CONNECTION_AUTH_OK || !may_encrypt(c) || !(mode == "prefer" ? encrypted : mode == "allow" && !encrypted)) return false;
+  append_error(c, cat(address_label(c), why));
+  drop_connection(c);
+  std::string before = std::move(c->error);
+  forget_session(c);
+  c->error = std::move(before);
+  c->next_address--;
+  if (!try_next_address(c)) return false;
+  c->retried_encryption = true;
+  c->encryption = encrypted ? Encryption::Off : Encryption::Undecided;
+  return true;
+}
+
+// Encryption before the startup packet: asks, reads the server's one byte answer, shakes hands. OK: go on with the startup packet.
+PostgresPollingStatusType negotiate(PGconn* c) {
+  std::string mode = option(c, "sslmode"), error;
+  bool required = mode == "require" || mode == "verify-ca" || mode == "verify-full";
+  bool direct = option(c, "sslnegotiation") == "direct";
+  if (c->encryption == Encryption::Undecided) {
+    if (!may_encrypt(c) || mode == "disable" || (mode == "allow" && !c->retried_encryption)) {
+      c->encryption = Encryption::Off;
+      return PGRES_POLLING_OK;
+    }
+    c->status = CONNECTION_SSL_STARTUP;
+    if (direct) {
+      c->encryption = Encryption::Shaking;
+    } else {
+      wire::Writer w(c->out);
+      w.begin_untyped();
+      w.int32(static_cast<int32_t>(wire::kSslRequest));
+      w.end();
+      c->encryption = Encryption::Asked;
+      if (flush_output(c) < 0) return give_up(c, "could not send SSL negotiation packet\n");
+      return PGRES_POLLING_READING;
+    }
+  }
+  if (c->encryption == Encryption::Asked) {
+    char answer;
+    ssize_t n;   // one byte: what follows belongs to TLS
+    do n = recv(c->fd, &answer, 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return PGRES_POLLING_READING;
+    if (n <= 0) return give_up(c, "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.\n");
+    if (answer == 'E') {   // refused before it could be encrypted
+      c->in.push_back(answer);
+      c->encryption = Encryption::Off;
+      c->status = CONNECTION_AWAITING_RESPONSE;
+      return PGRES_POLLING_READING;
+    }
+    if (answer != 'S' && answer != 'N') return give_up(c, cat("received invalid response to SSL negotiation: ", answer, "\n"));
+    if (answer == 'N') {
+      if (required || c->retried_encryption) return give_up(c, "server does not support SSL, but SSL was required\n");
+      c->encryption = Encryption::Off;
+      c->status = CONNECTION_MADE;
+      return PGRES_POLLING_OK;
+    }
+    char more;
+    if (recv(c->fd, &more, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return give_up(c, "received unencrypted data after SSL response\n");
+    c->encryption = Encryption::Shaking;
+  }
+  if (!c->tls) {
+    auto made = Tls::make(c, direct, error);
+    if (!made) return give_up(c, error);
+    c->tls = std::move(made);
+  }
+  switch (c->tls->handshake(c, error)) {
+    case Tls::Step::kRead: return PGRES_POLLING_READING;
+    case Tls::Step::kWrite: return PGRES_POLLING_WRITING;
+    case Tls::Step::kFailed: return other_encryption(c, error) ? PGRES_POLLING_WRITING : give_up(c, error);
+    case Tls::Step::kDone: break;
+  }
+  c->encryption = Encryption::On;
+  c->status = CONNECTION_MADE;
+  return PGRES_POLLING_OK;
 }
 
 // The messages between the startup packet and the first ReadyForQuery.
@@ -382,7 +547,8 @@ PostgresPollingStatusType startup_messages(PGconn* c) {
         pg_result report;
         if (!parse_error_fields(c, copy, &report)) return give_up(c, "received invalid error message\n");
         if (const char* code = PQresultErrorField(&report, PG_DIAG_SQLSTATE)) c->ping_sqlstate = code;
-        return give_up(c, format_error(report, c->verbosity, c->context));
+        std::string text = format_error(report, c->verbosity, c->context);
+        return other_encryption(c, text) ? PGRES_POLLING_WRITING : give_up(c, text);
       }
       case 'N':
         deliver_notice(c, copy);
@@ -502,6 +668,9 @@ PGPing ping_result(PGconn* c) {
 
 using namespace postern::pq;
 
+pg_conn::pg_conn() = default;
+pg_conn::~pg_conn() = default;
+
 extern "C" {
 
 PGconn* PQconnectStart(const char* conninfo) {
@@ -564,7 +733,18 @@ PostgresPollingStatusType PQconnectPoll(PGconn* c) {
         c->status = CONNECTION_MADE;
         break;
       }
+      case CONNECTION_SSL_STARTUP: {
+        PostgresPollingStatusType state = negotiate(c);
+        if (state != PGRES_POLLING_OK) return state;
+        break;
+      }
       case CONNECTION_MADE:
+        if (c->encryption == Encryption::Undecided) {
+          PostgresPollingStatusType state = negotiate(c);
+          if (state != PGRES_POLLING_OK) return state;
+          break;
+        }
+        if (std::string problem; !right_peer(c, problem)) return give_up(c, problem);
         write_startup(c);
         c->status = CONNECTION_AWAITING_RESPONSE;
         if (flush_output(c) == 1) return PGRES_POLLING_WRITING;

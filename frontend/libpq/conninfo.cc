@@ -42,6 +42,7 @@ constexpr Known kKnown[] = {
     {"keepalives_count", nullptr, nullptr, "TCP-Keepalives-Count", "", 10},
     {"tcp_user_timeout", nullptr, nullptr, "TCP-User-Timeout", "", 10},
     {"sslmode", "PGSSLMODE", "prefer", "SSL-Mode", "", 12},
+    {"sslnegotiation", "PGSSLNEGOTIATION", "postgres", "SSL-Negotiation", "", 9},
     {"sslcompression", "PGSSLCOMPRESSION", "0", "SSL-Compression", "", 1},
     {"sslcert", "PGSSLCERT", nullptr, "SSL-Client-Cert", "", 64},
     {"sslkey", "PGSSLKEY", nullptr, "SSL-Client-Key", "", 64},
@@ -50,6 +51,7 @@ constexpr Known kKnown[] = {
     {"sslcrl", "PGSSLCRL", nullptr, "SSL-Revocation-List", "", 64},
     {"sslcrldir", "PGSSLCRLDIR", nullptr, "SSL-Revocation-List-Dir", "", 64},
     {"sslsni", "PGSSLSNI", "1", "SSL-SNI", "", 1},
+    {"require_auth", "PGREQUIREAUTH", nullptr, "Require-Auth", "", 14},
     {"requirepeer", "PGREQUIREPEER", nullptr, "Require-Peer", "", 10},
     {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", "TLSv1.2", "SSL-Minimum-Protocol-Version", "", 8},
     {"ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", nullptr, "SSL-Maximum-Protocol-Version", "", 8},
@@ -298,6 +300,58 @@ bool fill_defaults(Options& options, std::string& error) {
     set_option(options, "user", found->pw_name);
   }
   return true;
+}
+
+namespace {
+
+// [name] sections of key=value lines; keys that are set already stay.
+bool read_service_file(const std::string& path, const std::string& service, Options& options, bool& found, std::string& error) {
+  FILE* f = fopen(path.c_str(), "re");
+  if (!f) {
+    error = cat("service file \"", path, "\" not found\n");
+    return false;
+  }
+  char* line = nullptr;
+  size_t capacity = 0;
+  bool inside = false, ok = true;
+  for (int number = 1; ok && getline(&line, &capacity, f) > 0; number++) {
+    std::string_view s = line;
+    while (!s.empty() && is_space(s.back())) s.remove_suffix(1);
+    while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
+    if (s.empty() || s[0] == '#') continue;
+    if (s[0] == '[') {
+      if (inside) break;
+      inside = found = s == cat("[", service, "]");
+      continue;
+    }
+    if (!inside) continue;
+    size_t eq = s.find('=');
+    std::string_view key = s.substr(0, eq);
+    if (eq == s.npos || !known_option(key)) error = cat("syntax error in service file \"", path, "\", line ", number, "\n");
+    else if (key == "service") error = cat("nested service specifications not supported in service file \"", path, "\", line ", number, "\n");
+    else if (!find_option(options, key)) set_option(options, key, s.substr(eq + 1));
+    ok = error.empty();
+  }
+  free(line);
+  fclose(f);
+  return ok;
+}
+
+}  // namespace
+
+bool apply_service(Options& options, std::string& error) {
+  const std::string* given = find_option(options, "service");
+  const char* env = getenv("PGSERVICE");
+  std::string service = given ? *given : env ? env : "";
+  if (service.empty()) return true;
+  bool found = false;
+  const char *file = getenv("PGSERVICEFILE"), *home = getenv("HOME"), *system = getenv("PGSYSCONFDIR");
+  std::string own = file ? file : home ? cat(home, "/.pg_service.conf") : "", shared = cat(system ? system : "/etc/postgresql-common", "/pg_service.conf");
+  if (file || (!own.empty() && access(own.c_str(), R_OK) == 0))
+    if (!read_service_file(own, service, options, found, error)) return false;
+  if (!found && access(shared.c_str(), R_OK) == 0 && !read_service_file(shared, service, options, found, error)) return false;
+  if (!found) error = cat("definition of service \"", service, "\" not found\n");
+  return found;
 }
 
 PQconninfoOption* to_c_options(const Options& options) {

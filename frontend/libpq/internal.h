@@ -56,9 +56,14 @@ struct Address {
 using Options = std::vector<std::pair<std::string, std::string>>;  // keyword, value; only those that are set
 
 struct ScramState {
+  std::string gs2_header = "n,,", binding;   // binding: the server certificate's hash with SCRAM-SHA-256-PLUS
   std::string nonce, client_first_bare, server_signature;
   int step = 0;
 };
+
+class Tls;
+// How far a connection has come with encryption.
+enum class Encryption { Undecided, Asked, Shaking, On, Off };
 
 std::string lower_ascii(std::string_view s);
 
@@ -70,6 +75,7 @@ const std::string* find_option(const Options& options, std::string_view keyword)
 void set_option(Options& options, std::string_view keyword, std::string_view value);
 bool known_option(std::string_view keyword);
 PQconninfoOption* to_c_options(const Options& options);
+bool apply_service(Options& options, std::string& error);   // what the service file says of the option `service`
 std::string password_from_file(const Options& options, const std::string& host, const std::string& port);
 
 // embedded.cc: execs postgres over the directory; gives our end of the socketpair, or -1 with a message.
@@ -116,6 +122,8 @@ struct pg_result {
 };
 
 struct pg_conn {
+  pg_conn();
+  ~pg_conn();
   postern::pq::Options options;
   std::string host, port, host_address, user, db, password, command_options, datadir;
   std::vector<postern::pq::Address> addresses;
@@ -124,9 +132,12 @@ struct pg_conn {
 
   int fd = -1;
   int child = 0;
+  std::unique_ptr<postern::pq::Tls> tls;
+  postern::pq::Encryption encryption = postern::pq::Encryption::Undecided;
+  bool retried_encryption = false;   // sslmode allow and prefer have a second try at the same address
   ConnStatusType status = CONNECTION_BAD;
   bool nonblocking = false;
-  bool needs_password = false, used_password = false, auth_seen = false, ping_answer = false;
+  bool needs_password = false, used_password = false, bound_channel = false, method_seen = false, auth_seen = false, ping_answer = false;
   bool write_failed = false;
   std::string ping_sqlstate;
   postern::pq::ScramState scram;

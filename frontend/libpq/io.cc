@@ -13,6 +13,7 @@
 
 #include "common/base/cat.h"
 #include "frontend/libpq/internal.h"
+#include "frontend/libpq/tls.h"
 
 namespace postern::pq {
 namespace {
@@ -58,6 +59,7 @@ void set_socket_options(int fd, bool tcp) {
 }
 
 void drop_connection(PGconn* c) {
+  c->tls.reset();
   if (c->fd >= 0) close(c->fd);
   c->fd = -1;
   if (c->child > 0) reap(c->child);
@@ -82,18 +84,19 @@ int read_input(PGconn* c) {
     size_t have = c->in.size();
     size_t want = std::max(kReadBytes, std::min<size_t>(have, 16u << 20));
     c->in.resize(have + want);
-    ssize_t n = recv(c->fd, c->in.data() + have, want, 0);
+    ssize_t n = c->tls ? c->tls->read(c->in.data() + have, want) : recv(c->fd, c->in.data() + have, want, 0);
     int saved = errno;
     c->in.resize(have + static_cast<size_t>(n > 0 ? n : 0));
     if (n > 0) {
       got = 1;
-      if (static_cast<size_t>(n) == want && c->in.size() < (4u << 20)) continue;
+      if (c->tls ? c->tls->pending() : static_cast<size_t>(n) == want && c->in.size() < (4u << 20)) continue;   // nobody would see what TLS holds back
       return 1;
     }
     if (n < 0 && saved == EINTR) continue;
     if (n < 0 && (saved == EAGAIN || saved == EWOULDBLOCK)) return got;
     if (got) return 1;  // the end of the stream is met again at the next call
-    if (n == 0 || saved == ECONNRESET || saved == EPIPE) append_error(c, kClosed);
+    if (c->tls && !c->tls->failure().empty()) append_error(c, c->tls->failure());
+    else if (n == 0 || saved == ECONNRESET || saved == EPIPE) append_error(c, c->tls ? cat("SSL connection has been closed unexpectedly\n") : kClosed);
     else append_error(c, cat("could not receive data from server: ", strerror(saved), "\n"));
     std::string rest = c->in.substr(c->in_start);
     drop_connection(c);
@@ -112,7 +115,9 @@ int flush_output(PGconn* c) {
     return -1;
   }
   while (c->out_start < c->out.size()) {
-    ssize_t n = send(c->fd, c->out.data() + c->out_start, c->out.size() - c->out_start, MSG_NOSIGNAL);
+    const char* from = c->out.data() + c->out_start;
+    size_t left = c->out.size() - c->out_start;
+    ssize_t n = c->tls ? c->tls->write(from, left) : send(c->fd, from, left, MSG_NOSIGNAL);
     if (n >= 0) {
       c->out_start += static_cast<size_t>(n);
       continue;
@@ -151,6 +156,7 @@ bool wait_readable(PGconn* c) {
     append_error(c, "connection not open\n");
     return false;
   }
+  if (c->tls && c->tls->pending()) return true;
   pollfd p{c->fd, POLLIN, 0};
   while (poll(&p, 1, -1) < 0) {
     if (errno == EINTR) continue;

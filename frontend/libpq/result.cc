@@ -5,6 +5,7 @@
 
 #include "common/base/cat.h"
 #include "frontend/libpq/internal.h"
+#include "frontend/libpq/tls.h"
 
 namespace {
 
@@ -257,14 +258,18 @@ PQnoticeProcessor PQsetNoticeProcessor(PGconn* c, PQnoticeProcessor processor, v
   return old;
 }
 
-int PQsslInUse(PGconn*) { return 0; }
-void* PQsslStruct(PGconn*, const char*) { return nullptr; }
-const char* PQsslAttribute(PGconn*, const char*) { return nullptr; }
-const char* const* PQsslAttributeNames(PGconn*) {
-  static const char* const none[] = {nullptr};
-  return none;
+int PQsslInUse(PGconn* c) { return c && c->tls; }
+void* PQsslStruct(PGconn* c, const char* name) { return c && c->tls && strcmp(name, "OpenSSL") == 0 ? c->tls->ssl() : nullptr; }
+const char* PQsslAttribute(PGconn* c, const char* name) {
+  if (!c) return strcmp(name, "library") == 0 ? "OpenSSL" : nullptr;
+  return c->tls ? c->tls->attribute(name) : nullptr;
 }
-void* PQgetssl(PGconn*) { return nullptr; }
+const char* const* PQsslAttributeNames(PGconn* c) {
+  static const char* const names[] = {"library", "cipher", "compression", "key_bits", "protocol", "alpn", nullptr};
+  static const char* const none[] = {nullptr};
+  return !c || c->tls ? names : none;
+}
+void* PQgetssl(PGconn* c) { return PQsslStruct(c, "OpenSSL"); }
 void PQinitSSL(int) {}
 void PQinitOpenSSL(int, int) {}
 int PQgssEncInUse(PGconn*) { return 0; }

@@ -11,12 +11,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
 #include "common/os/file.h"
+#include "common/protocol/scram.h"
 #include "common/settings/settings.h"
 #include "frontend/programs/program.h"
 
@@ -53,11 +55,39 @@ struct Made {
 
 struct Failure { std::string text, hint; };
 
-void check_auth(const std::string& method) {
-  if (method.empty() || method == "trust") return;
-  for (const char* known : {"peer", "scram-sha-256", "md5", "password", "reject", "ident", "cert", "gss", "sspi", "pam", "ldap", "radius", "bsd"})
-    if (method == known) fail(cat("authentication method \"", method, "\" is not supported yet"), "Only \"trust\" works for now; keep other users away with unix_socket_permissions and listen_addresses.");
-  fail(cat("invalid authentication method \"", method, "\""));
+// What a new site asks of clients when the command line does not say.
+constexpr const char *kDefaultLocalAuth = "trust", *kDefaultHostAuth = "trust";
+
+void check_auth(const std::string& method, bool local) {
+  for (const char* known : {"trust", "reject", "scram-sha-256", "md5", "password"})
+    if (method == known) return;
+  if (local && method == "peer") return;
+  for (const char* other : {"ident", "cert", "gss", "sspi", "pam", "ldap", "radius", "bsd", "peer"})
+    if (method == other) fail(cat("authentication method \"", method, "\" is not supported for \"", local ? "local" : "host", "\" connections"));
+  fail(cat("invalid authentication method \"", method, "\" for \"", local ? "local" : "host", "\" connections"));
+}
+
+bool asks_password(const std::string& method) { return method == "scram-sha-256" || method == "md5" || method == "password"; }
+
+// The superuser's password, as the secret that the site keeps; "" when none is wanted.
+std::string superuser_secret(const Options& o) {
+  std::string password;
+  if (o.prompt) {
+    const char* typed = getpass("Enter new superuser password: ");
+    password = typed ? typed : "";
+    typed = getpass("Enter it again: ");
+    if (!typed || password != typed) fail("passwords didn't match");
+  } else if (!o.pwfile.empty()) {
+    std::ifstream f(o.pwfile);
+    if (!f) fail(cat("could not open file \"", o.pwfile, "\" for reading: ", std::strerror(errno)));
+    std::getline(f, password);
+    while (!password.empty() && (password.back() == '\r' || password.back() == '\n')) password.pop_back();
+    if (password.empty()) fail(cat("password file \"", o.pwfile, "\" is empty"));
+  }
+  if (password.empty()) return {};
+  std::string secret = scram::make_secret(password);
+  scram::wipe(password);
+  return secret;
 }
 
 std::string checked_locale(const Options& o) {
@@ -130,13 +160,26 @@ std::string default_configuration() {
   return text;
 }
 
-std::string default_hba() {
-  return "# Who may connect, from where, as whom, and how they prove it. The first line that fits decides.\n"
-         "# This version has one method, trust: whoever can reach the socket may be anybody.\n\n"
-         "# TYPE  DATABASE        USER            ADDRESS                 METHOD\n"
-         "local   all             all                                     trust\n"
-         "host    all             all             127.0.0.1/32            trust\n"
-         "host    all             all             ::1/128                 trust\n";
+std::string default_hba(const Options& o) {
+  auto line = [](const char* type, const char* address, const std::string& method) {
+    std::string s = cat(type, std::string(8 - std::strlen(type), ' '), "all             all             ", address);
+    return cat(s, std::string(24 - std::strlen(address), ' '), method, "\n");
+  };
+  return cat("# Who may connect, from where, as whom, and how they prove it. The first line that fits decides; none: refused.\n"
+             "# Read at the start of each session: a change holds for the next connection. SELECT * FROM pg_hba_file_rules shows how it is understood.\n"
+             "#\n"
+             "# TYPE is local (Unix sockets), host (TCP), hostssl or hostnossl. DATABASE: names, all, sameuser, samerole. USER: names, +role (its members), all.\n"
+             "# ADDRESS: an address with mask (192.0.2.0/24), a host name, .suffix, samehost, samenet, all.\n"
+             "# METHOD: reject, trust, peer (the operating system's user, maps in pg_ident.conf), scram-sha-256, password, cert.\n"
+             "# include FILE, include_if_exists FILE and include_dir DIR put other files in; @FILE in a list puts in its names.\n\n"
+             "# TYPE  DATABASE        USER            ADDRESS                 METHOD\n",
+             line("local", "", o.auth_local), line("host", "127.0.0.1/32", o.auth_host), line("host", "::1/128", o.auth_host));
+}
+
+std::string default_ident() {
+  return "# Names of the operating system's users, or of certificates, and the roles they may be: for rules of pg_hba.conf with map=MAPNAME.\n"
+         "# A name that begins with / is a regular expression; \\1 in the role stands for what its first parentheses matched.\n\n"
+         "# MAPNAME       SYSTEM-USERNAME         ROLE\n";
 }
 
 void write_file(const std::string& path, const std::string& text) {
@@ -147,7 +190,10 @@ void write_file(const std::string& path, const std::string& text) {
   }
 }
 
-void bootstrap(const Options& o, const std::string& locale) {
+// The secret goes through the environment: command lines are for everyone to see.
+void bootstrap(const Options& o, const std::string& locale, const std::string& secret) {
+  if (secret.empty()) unsetenv("POSTERN_SUPERUSER_SECRET");
+  else setenv("POSTERN_SUPERUSER_SECRET", secret.c_str(), 1);
   std::printf("running bootstrap ... ");
   std::fflush(stdout);
   std::string program = sibling("postgres");
@@ -165,10 +211,15 @@ void bootstrap(const Options& o, const std::string& locale) {
 }
 
 void run(Options& o) {
-  check_auth(o.auth);
-  check_auth(o.auth_local);
-  check_auth(o.auth_host);
-  if (!o.pwfile.empty() || o.prompt) fail("passwords are not supported yet", "Leave out --pwfile and --pwprompt; only the authentication method \"trust\" works for now.");
+  bool chosen = !o.auth.empty() || (!o.auth_local.empty() && !o.auth_host.empty());
+  if (o.auth_local.empty()) o.auth_local = o.auth.empty() ? kDefaultLocalAuth : o.auth == "ident" ? "peer" : o.auth;
+  if (o.auth_host.empty()) o.auth_host = o.auth.empty() ? kDefaultHostAuth : o.auth == "peer" ? "scram-sha-256" : o.auth;
+  check_auth(o.auth_local, true);
+  check_auth(o.auth_host, false);
+  if (o.prompt && !o.pwfile.empty()) fail("password prompt and password file cannot be specified together");
+  if (asks_password(o.auth_local) && asks_password(o.auth_host) && !o.prompt && o.pwfile.empty())
+    fail(cat("must specify a password for the superuser to enable password authentication"));
+  std::string secret = superuser_secret(o);
   check_encoding(o.encoding);
   std::string locale = checked_locale(o);
   if (o.superuser.empty()) o.superuser = user_name();
@@ -182,10 +233,11 @@ void run(Options& o) {
   made.keep = o.no_clean;
   try {
     make_directory(o.dir, made);
-    bootstrap(o, locale);
+    bootstrap(o, locale, secret);
     std::printf("creating configuration files ... ");
     write_file(cat(o.dir, "/postgresql.conf"), default_configuration());
-    write_file(cat(o.dir, "/pg_hba.conf"), default_hba());
+    write_file(cat(o.dir, "/pg_hba.conf"), default_hba(o));
+    write_file(cat(o.dir, "/pg_ident.conf"), default_ident());
     std::puts("ok");
     made.keep = true;
   } catch (const Failure& f) {
@@ -197,9 +249,9 @@ void run(Options& o) {
     throw;
   }
   std::fflush(stdout);
-  if (o.auth.empty() && o.auth_local.empty()) {
+  if (!chosen && o.auth_local == "trust") {
     message("warning", "enabling \"trust\" authentication for local connections");
-    message("hint", "Other methods are not supported yet; whoever can reach the sockets may connect as anybody.");
+    message("hint", "You can change this by editing pg_hba.conf or using the option -A, or --auth-local and --auth-host, the next time you run initdb.");
   }
   if (!o.no_instructions) std::printf("\nSuccess. You can now start the database server using:\n\n    %s/pg_ctl -D %s -l logfile start\n\n", own_directory().c_str(), o.dir.c_str());
 }
@@ -216,11 +268,11 @@ int main(int argc, char** argv) {
   app.add_option("-D,--pgdata", o.dir, "the directory (default: $PGDATA)");
   app.add_option("DATADIR", positional, "the same");
   app.add_option("-U,--username", o.superuser, "name of the superuser (default: the user who runs initdb)");
-  app.add_option("-A,--auth", o.auth, "authentication method: trust");
+  app.add_option("-A,--auth", o.auth, "how clients prove who they are: trust, peer, scram-sha-256, password, reject");
   app.add_option("--auth-local", o.auth_local, "the same, for Unix sockets");
   app.add_option("--auth-host", o.auth_host, "the same, for TCP/IP");
-  app.add_option("--pwfile", o.pwfile, "file with the superuser's password (not supported yet)");
-  app.add_flag("-W,--pwprompt", o.prompt, "ask for the superuser's password (not supported yet)");
+  app.add_option("--pwfile", o.pwfile, "file whose first line is the superuser's password");
+  app.add_flag("-W,--pwprompt", o.prompt, "ask for the superuser's password");
   app.add_option("-E,--encoding", o.encoding, "encoding: UTF8");
   app.add_option("--locale", o.locale, "locale: C.UTF-8 (default) or C");
   app.add_flag("--no-locale", o.no_locale, "same as --locale=C");

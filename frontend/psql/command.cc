@@ -255,6 +255,7 @@ void connection_info(Shell& s) {
     printf("You are connected to database \"%s\" as user \"%s\" on host \"%s\" (address \"%s\") at port \"%s\".\n", PQdb(s.conn), PQuser(s.conn), host.c_str(), address.c_str(), PQport(s.conn));
   else
     printf("You are connected to database \"%s\" as user \"%s\" on host \"%s\" at port \"%s\".\n", PQdb(s.conn), PQuser(s.conn), host.c_str(), PQport(s.conn));
+  print_encryption(s.conn);
 }
 
 void echo(Arguments& args, FILE* out) {

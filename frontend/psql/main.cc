@@ -295,6 +295,7 @@ int main(int argc, char** argv) {
       if (!quiet(s) && !s.notty) {
         const char* version = s.conn ? PQparameterStatus(s.conn, "server_version") : nullptr;
         printf("psql (Postern " POSTERN_VERSION ", server %s)\n", version ? version : "unknown");
+        print_encryption(s.conn);
         puts("Type \"help\" for help.\n");
       }
       init_input(s);

@@ -243,6 +243,15 @@ bool lookup_variable(Shell& s, std::string_view name, VariableQuote quote, std::
   return true;
 }
 
+void print_encryption(PGconn* c) {
+  if (!PQsslInUse(c)) return;
+  auto of = [&](const char* name) {
+    const char* v = PQsslAttribute(c, name);
+    return v ? v : "unknown";
+  };
+  printf("SSL connection (protocol: %s, cipher: %s, compression: %s)\n", of("protocol"), of("cipher"), of("compression"));
+}
+
 std::string read_password(const std::string& prompt) {
   FILE* in = fopen("/dev/tty", "r+e");
   FILE* out = in ? in : stderr;

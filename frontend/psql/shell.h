@@ -75,6 +75,7 @@ void log_error(const Shell& s, std::string_view text);
 void log_warning(const Shell& s, std::string_view text);
 void log_info(const Shell& s, std::string_view text);
 void log_hint(const Shell& s, std::string_view text);
+void print_encryption(PGconn* c);                 // a line about TLS, when it is in use
 std::string read_password(const std::string& prompt);
 void setup_cancel();
 void cancel_target(PGconn* conn);       // nullptr: an interrupt means the input

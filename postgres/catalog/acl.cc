@@ -131,8 +131,11 @@ bool has_relation_privilege(Oid role, Oid rel, char privilege) {
   auto row = find_row(pg_class::kTable, pg_class::k_oid_index, {from_oid(rel)}, arena);
   if (!row) return false;
   char kind = row->letter(pg_class::relkind) == 'S' ? 's' : 'r';
-  if (raw(rel) < raw(kFirstNormalOid) && row->nulls[pg_class::relacl] && privilege == 'r')   // catalogs may be read, save those with secrets
-    return rel != pg_authid::kTable && rel != pg_statistic::kTable && rel != pg_subscription::kTable && rel != pg_user_mapping::kTable;
+  if (raw(rel) < raw(kFirstNormalOid) && row->nulls[pg_class::relacl] && privilege == 'r') {   // catalogs may be read, save those with secrets
+    constexpr std::string_view kSecret[] = {"pg_authid", "pg_shadow", "pg_statistic", "pg_statistic_ext_data", "pg_subscription", "pg_user_mapping", "pg_hba_file_rules", "pg_ident_file_mappings",
+                                            "pg_file_settings", "pg_config", "pg_largeobject", "pg_backend_memory_contexts", "pg_shmem_allocations", "pg_replication_origin_status"};
+    return std::find(std::begin(kSecret), std::end(kSecret), row->text(pg_class::relname)) == std::end(kSecret);
+  }
   return acl_allows(role, row->oid(pg_class::relowner), kind, row->values[pg_class::relacl], row->nulls[pg_class::relacl], privilege);
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "postgres/catalog/acl.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/catalog/invalidation.h"
 #include "postgres/catalog/schema.h"
@@ -229,6 +230,9 @@ lock::Tag lock_tag(const RelationDesc& d) { return lock::relation(d.is_shared() 
 
 RelationRef open_relation(std::string_view schema, std::string_view name, lock::Mode mode, int position) {
   accept_invalidations();
+  if (!schema.empty() && schema != "pg_catalog")
+    if (Oid ns = find_namespace(schema); ns != kInvalidOid && !has_namespace_privilege(current_user(), ns, 'U'))
+      throw SqlError(sqlstate::kInsufficientPrivilege, cat("permission denied for schema ", schema)).at(position);
   RelationRef rel = find_relation(schema, name);
   for (;;) {
     if (!rel) throw_missing(schema, name, position);

@@ -41,7 +41,8 @@ struct RoleInfo {
   std::string name;
   bool superuser = false, inherit = true, create_role = false, create_db = false, can_login = false, replication = false, bypass_rls = false;
   int connection_limit = -1;
-  std::string password;
+  std::string password;            // a SCRAM secret; empty: none
+  int64_t valid_until = INT64_MAX; // of the password; microseconds since 2000
 };
 std::optional<RoleInfo> find_role(std::string_view name);
 std::optional<RoleInfo> find_role(Oid oid);

@@ -4,6 +4,7 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "postgres/catalog/acl.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/catalog/invalidation.h"
 #include "postgres/catalog/schema.h"
@@ -59,6 +60,7 @@ RoleInfo to_role(const CatalogRow& r) {
   o.bypass_rls = r.flag(pg_authid::rolbypassrls);
   o.connection_limit = as_int4(r.values[pg_authid::rolconnlimit]);
   o.password = r.text(pg_authid::rolpassword);
+  if (!r.nulls[pg_authid::rolvaliduntil]) o.valid_until = static_cast<int64_t>(r.values[pg_authid::rolvaliduntil]);
   return o;
 }
 
@@ -92,6 +94,9 @@ std::vector<std::string> split_identifiers(std::string_view s) {
   return out;
 }
 
+// Schemas that the user may not use are not searched.
+bool may_use(Oid ns) { return g_user == kInvalidOid || ns == kPgCatalog || has_namespace_privilege(g_user, ns, 'U'); }
+
 void resolve_path() {
   if (g_path_valid) return;
   g_explicit_path.clear();
@@ -104,13 +109,14 @@ void resolve_path() {
   for (const std::string& name : split_identifiers(g_path_setting)) {
     if (name == "$user") {
       if (g_user != kInvalidOid)
-        if (auto role = find_role(g_user)) add(g_explicit_path, find_namespace(role->name));
+        if (auto role = find_role(g_user))
+          if (Oid ns = find_namespace(role->name); ns != kInvalidOid && may_use(ns)) add(g_explicit_path, ns);
     } else if (name == "pg_temp") {
       temp_listed = true;
       if (g_explicit_path.empty() && g_creation == kInvalidOid) g_creation = g_temp;
       add(g_explicit_path, g_temp);
-    } else {
-      add(g_explicit_path, find_namespace(name));
+    } else if (Oid ns = find_namespace(name); ns != kInvalidOid && may_use(ns)) {
+      add(g_explicit_path, ns);
     }
   }
   if (g_creation == kInvalidOid && !g_explicit_path.empty()) g_creation = g_explicit_path[0];

@@ -64,7 +64,12 @@ Oid creation_namespace_of(const ast::RangeVar& r) {
   Oid ns = q.schema.empty() ? creation_namespace() : require_namespace(q.schema);
   if (ns == kPgCatalog || ns == kInformationSchema)
     throw SqlError(sqlstate::kInsufficientPrivilege, cat("permission denied to create \"", namespace_name(ns), ".", q.name, "\""), "System catalog modifications are currently disallowed.");
-  require_namespace_create(ns);
+  try {
+    require_namespace_create(ns);
+  } catch (SqlError& e) {
+    e.at(r.position);
+    throw;
+  }
   return ns;
 }
 

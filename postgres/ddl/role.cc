@@ -1,13 +1,9 @@
 // CREATE/ALTER/DROP ROLE, memberships, settings of roles and databases. Passwords are kept as SCRAM-SHA-256 verifiers, computed here unless one is given.
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
-#include <openssl/sha.h>
-
 #include <algorithm>
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "common/protocol/scram.h"
 #include "postgres/catalog/acl.h"
 #include "postgres/ddl/objects.h"
 #include "postgres/ddl/settings_rows.h"
@@ -19,26 +15,6 @@ using namespace catalog;
 
 namespace {
 
-constexpr int kScramIterations = 4096, kSaltBytes = 16;
-
-std::string base64(const unsigned char* p, size_t n) {
-  std::string out(4 * ((n + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), p, static_cast<int>(n));
-  return out;
-}
-
-std::string scram_verifier(std::string_view password) {
-  unsigned char salt[kSaltBytes], salted[32], client[32], stored[32], server[32];
-  if (RAND_bytes(salt, sizeof salt) != 1) throw_internal("could not generate random salt");
-  if (PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), salt, sizeof salt, kScramIterations, EVP_sha256(), sizeof salted, salted) != 1)
-    throw_internal("could not compute SCRAM verifier");
-  unsigned len = 0;
-  HMAC(EVP_sha256(), salted, sizeof salted, reinterpret_cast<const unsigned char*>("Client Key"), 10, client, &len);
-  SHA256(client, sizeof client, stored);
-  HMAC(EVP_sha256(), salted, sizeof salted, reinterpret_cast<const unsigned char*>("Server Key"), 10, server, &len);
-  return cat("SCRAM-SHA-256$", kScramIterations, ":", base64(salt, sizeof salt), "$", base64(stored, sizeof stored), ":", base64(server, sizeof server));
-}
-
 void set_password(CatalogRow& row, const ast::DefElem& d, Arena& arena, UtilityContext& cx) {
   if (d.kind == ast::DefKind::kNone) return row.set_null(pg_authid::rolpassword);
   std::string v = option_text(d);
@@ -46,8 +22,10 @@ void set_password(CatalogRow& row, const ast::DefElem& d, Arena& arena, UtilityC
     notice(cx, "empty string is not a valid password, clearing password");
     return row.set_null(pg_authid::rolpassword);
   }
-  if (v.size() == 35 && v.starts_with("md5")) throw_unsupported("MD5 password hashes");
-  row.set(pg_authid::rolpassword, make_bytes(arena, v.starts_with("SCRAM-SHA-256$") ? v : scram_verifier(v)));
+  if (v.size() == 35 && v.starts_with("md5") && v.find_first_not_of("0123456789abcdef", 3) == v.npos)
+    throw SqlError(sqlstate::kFeatureNotSupported, "MD5 password hashes are not supported", {}, "Give the password itself or a SCRAM-SHA-256 secret.");
+  row.set(pg_authid::rolpassword, make_bytes(arena, scram::parse_secret(v) ? v : scram::make_secret(v)));
+  scram::wipe(v);
 }
 
 struct Members { std::vector<Oid> in_roles, members, admins; };

@@ -44,7 +44,7 @@ constexpr const char* kUsage =
     "  --version, --help\n";
 
 struct Arguments {
-  std::string site, socket, worker, database, superuser, password_hash, locale = "C.UTF-8";
+  std::string site, socket, worker, database, superuser, locale = "C.UTF-8";
   int fd = -1, handoff_fd = -1, probe = -1;
   bool bootstrap = false;
   std::vector<std::pair<std::string, std::string>> settings;
@@ -87,7 +87,6 @@ Arguments parse(int argc, char** argv) {
     else if (arg == "--database") a.database = value();
     else if (arg == "--bootstrap") a.bootstrap = true;
     else if (arg == "--superuser") a.superuser = value();
-    else if (arg == "--password-hash") a.password_hash = value();
     else if (arg == "--locale") a.locale = value();
     else if (arg == "-c" || arg.starts_with("-c")) {
       std::string s = arg == "-c" ? value() : arg.substr(2);
@@ -182,11 +181,11 @@ int serve(Arguments& a, Settings& settings) {
   if (trouble) {
     session::Session::refuse(client, *trouble);
     std::fprintf(stderr, "FATAL:  %s\n", trouble->message.c_str());
-    return 1;
+    return static_cast<int>(handoff::ExitStatus::kCannotServe);
   }
   int status;
   {
-    session::Session s(settings, client);
+    session::Session s(settings, client, a.handoff_fd >= 0 ? session::Origin::kPostmaster : session::Origin::kByHand);
     status = s.serve([&] {
       if (a.handoff_fd >= 0) {
         close(a.handoff_fd);
@@ -209,7 +208,8 @@ int main(int argc, char** argv) {
       throw SqlError{sqlstate::kInsufficientPrivilege, "Postern does not run as root", {}, "Start it as the unprivileged user who owns the site."};
     engine::register_all();
     if (a.bootstrap) {
-      engine::bootstrap(a.site, a.superuser, a.password_hash, a.locale);
+      const char* secret = std::getenv("POSTERN_SUPERUSER_SECRET");   // of initdb
+      engine::bootstrap(a.site, a.superuser, secret ? secret : "", a.locale);
       return 0;
     }
     a.site = engine::real_site(a.site);
@@ -218,7 +218,8 @@ int main(int argc, char** argv) {
     for (auto& [name, value] : a.settings) settings.set_from(name, value, SettingSource::kCommandLine);
     settings.set_from("data_directory", a.site, SettingSource::kCommandLine);
     settings.set_from("config_file", cat(a.site, "/postgresql.conf"), SettingSource::kCommandLine);
-    settings.set_from("hba_file", cat(a.site, "/pg_hba.conf"), SettingSource::kCommandLine);
+    for (auto [name, file] : {std::pair{"hba_file", "/pg_hba.conf"}, {"ident_file", "/pg_ident.conf"}})
+      if (const std::string& given = settings.get(name); !given.starts_with('/')) settings.set_from(name, given.empty() ? cat(a.site, file) : cat(a.site, "/", given), SettingSource::kCommandLine);
     if (a.probe >= 0) return engine::probe(settings, a.site, a.probe);
     if (a.worker == "sessions" && !region::in_use(a.site)) return 0;
     if (!a.worker.empty()) {

@@ -228,7 +228,7 @@ void reset_slot(ProcSlot& s) {
   for (auto& p : s.pins) p.store(0);
   s.pins_used.store(0);
   for (auto& l : s.latches) l.offset_and_state.store(0);
-  s.application_name[0] = s.client_addr[0] = s.query[0] = 0;
+  s.application_name[0] = s.client_addr[0] = s.tls[0] = s.query[0] = 0;
 }
 
 bool claim_one(int i, bool is_worker) {

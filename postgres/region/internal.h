@@ -8,7 +8,7 @@
 namespace postern::region {
 
 constexpr uint64_t kMagic = 0x315245474e545350;  // "PSTNGER1"
-constexpr uint32_t kLayoutVersion = 2;           // raise when anything in shared memory changes shape
+constexpr uint32_t kLayoutVersion = 3;           // raise when anything in shared memory changes shape
 constexpr int kMaxAreas = 32;
 
 struct AreaEntry {

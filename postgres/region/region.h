@@ -80,6 +80,7 @@ struct alignas(128) ProcSlot {
   std::atomic<uint64_t> lock_wait;         // lock table entry it waits for, 0 none (deadlock detection walks these)
   char application_name[64];
   char client_addr[64];
+  char tls[512];                           // version, cipher, bits, serial, subject, issuer, each ended by NUL; empty: not encrypted
   char query[1024];                        // beginning of the running statement (pg_stat_activity)
 };
 

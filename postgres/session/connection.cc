@@ -35,6 +35,7 @@ Connection::Connection(int fd) : fd_(fd) {
 }
 
 Connection::~Connection() {
+  tls_.reset();
   if (g_wake_fd == fd_) g_wake_fd = -1;
   if (fd_ >= 0) close(fd_);
 }
@@ -94,7 +95,7 @@ bool Connection::fill() {
   while (true) {
     limit_wait();
     size_t room = capacity_ - end_;
-    ssize_t n = recv(fd_, in_.get() + end_, room, 0);
+    ssize_t n = tls_ ? tls_->read(in_.get() + end_, room) : recv(fd_, in_.get() + end_, room, 0);
     if (n > 0) {
       end_ += static_cast<size_t>(n);
       filled_ = static_cast<size_t>(n) == room;
@@ -102,9 +103,13 @@ bool Connection::fill() {
     }
     if (n == 0) return false;
     if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) return false;
-    set_blocking(fd_, true);   // before looking: a signal that comes now ends the next recv
-    if (on_interrupt_) on_interrupt_();
+    interrupted();
   }
+}
+
+void Connection::interrupted() {
+  set_blocking(fd_, true);   // before looking: a signal that comes now ends the next recv
+  if (on_interrupt_) on_interrupt_();
 }
 
 bool Connection::need(size_t bytes) {
@@ -123,6 +128,47 @@ bool Connection::read_startup(std::string* body) {
   body->assign(in_.get() + at_ + 4, static_cast<size_t>(length) - 4);
   at_ += static_cast<size_t>(length);
   return true;
+}
+
+bool Connection::begins_with_tls() {
+  constexpr char kHandshake = 0x16;
+  return need(1) && in_[at_] == kHandshake;
+}
+
+std::string Connection::take_input() {
+  std::string early(in_.get() + at_, end_ - at_);
+  at_ = end_ = 0;
+  return early;
+}
+
+void Connection::start_tls(std::unique_ptr<Tls> tls, bool direct) {
+  while (true) {
+    limit_wait();
+    switch (tls->handshake(direct)) {
+      case Tls::Result::kDone:
+        tls_ = std::move(tls);
+        return;
+      case Tls::Result::kClosed: throw ConnectionLost{};
+      case Tls::Result::kAgain: interrupted();
+    }
+  }
+}
+
+std::string_view Connection::read_answer() {
+  constexpr uint32_t kMaxAnswerBytes = 65535;
+  if (!need(1)) throw ConnectionLost{};
+  if (in_[at_] != 'p') throw SqlError{sqlstate::kProtocolViolation, cat("expected password response, got message type ", static_cast<int>(static_cast<unsigned char>(in_[at_])))}.fatal();
+  if (!need(5)) throw ConnectionLost{};
+  auto length = static_cast<uint32_t>(load_be<int32_t>(in_.get() + at_ + 1));
+  if (length < 4 || length > kMaxAnswerBytes) throw SqlError{sqlstate::kProtocolViolation, "invalid message length"}.fatal();
+  if (!need(length + 1)) throw ConnectionLost{};
+  std::string_view body(in_.get() + at_ + 5, length - 4);
+  at_ += length + 1;
+  return body;
+}
+
+void Connection::wipe_input() {
+  if (at_) explicit_bzero(in_.get(), at_);
 }
 
 namespace {
@@ -149,7 +195,7 @@ Connection::Message Connection::read_message() {
 void Connection::flush() {
   size_t sent = 0;
   while (sent < out_.size()) {
-    ssize_t n = send(fd_, out_.data() + sent, out_.size() - sent, MSG_NOSIGNAL);
+    ssize_t n = tls_ ? tls_->write(out_.data() + sent, out_.size() - sent) : send(fd_, out_.data() + sent, out_.size() - sent, MSG_NOSIGNAL);
     if (n < 0) {
       if (errno == EINTR) continue;   // a reply that has begun must be finished
       if (errno == EAGAIN || errno == EWOULDBLOCK) {

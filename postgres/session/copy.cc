@@ -76,6 +76,10 @@ void Session::copy_from(const ast::CopyStmt& s, const CopyOptions& o, Portal& po
       cols.push_back(i);
     }
   }
+  sql::Permission into{rel.get()};
+  into.insert = true;
+  for (int i : cols) into.inserted.push_back(static_cast<int16_t>(i + 1));
+  sql::check_permissions({&into, 1}, user_);
   std::vector<uint8_t> not_null_text(cols.size(), 0), force_null(cols.size(), 0);
   for (size_t k = 0; k < cols.size(); k++) names.push_back(rel->attrs[cols[k]].name);
   auto mark = [&](const std::vector<std::string_view>& list, std::vector<uint8_t>& flags, const char* what) {

@@ -11,6 +11,7 @@
 #include "postgres/access/btree.h"
 #include "postgres/access/heap.h"
 #include "postgres/region/region.h"
+#include "postgres/session/hba.h"
 #include "postgres/session/interrupts.h"
 #include "postgres/session/session.h"
 #include "postgres/types/array.h"
@@ -78,6 +79,30 @@ NullableDatum set_config(FnContext& cx, NullableDatum name, NullableDatum value,
   return {make_bytes(*cx.arena, session().setting(as_view(name.value), false)), false};
 }
 
+// Text of an array of text.
+std::string array_text(const std::vector<std::string>& items) {
+  std::string out = "{";
+  for (const std::string& item : items) {
+    out += out.size() > 1 ? ",\"" : "\"";
+    for (char c : item) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += '"';
+  }
+  return out + "}";
+}
+
+std::vector<std::string> split_commas(std::string_view s) {
+  std::vector<std::string> out;
+  while (true) {
+    size_t comma = s.find(',');
+    out.emplace_back(s.substr(0, comma));
+    if (comma == s.npos) return out;
+    s.remove_prefix(comma + 1);
+  }
+}
+
 SetFunction* show_all_settings(FnContext&, const NullableDatum*, int) {
   auto* t = new Table{oid::kText, oid::kText, oid::kText, oid::kText, oid::kText, oid::kText, oid::kText, oid::kText, oid::kText, oid::kText, oid::kText, oid::kTextArray, oid::kText, oid::kText, oid::kText, oid::kInt4, oid::kBool};
   Settings& s = session().settings();
@@ -93,7 +118,7 @@ SetFunction* show_all_settings(FnContext&, const NullableDatum*, int) {
     std::string value = s.get(d.name);
     if (std::strncmp(d.name, "transaction_", 12) == 0) value = session().setting(d.name, true);
     t->rows.push_back({Table::text(d.name), Table::text(value), *d.unit ? Table::text(d.unit) : Table::Cell{}, Table::text(""), Table::text(""), {}, Table::text(context_name(d.context)), Table::text(type_name(d.type)),
-                       Table::text(source_name(s.source(d.name))), range(d.min), range(d.max), *d.enum_values ? Table::text(cat("{", d.enum_values, "}")) : Table::Cell{}, Table::text(d.boot), Table::text(s.reset_value(d.name)), {}, {}, Table::boolean(false)});
+                       Table::text(source_name(s.source(d.name))), range(d.min), range(d.max), *d.enum_values ? Table::text(array_text(split_commas(d.enum_values))) : Table::Cell{}, Table::text(d.boot), Table::text(s.reset_value(d.name)), {}, {}, Table::boolean(false)});
   }
   for (auto& [name, value] : s.custom())
     t->rows.push_back({Table::text(name), Table::text(value), {}, Table::text("Customized Options"), Table::text(""), {}, Table::text("user"), Table::text("string"), Table::text("session"), {}, {}, {}, {}, Table::text(""), {}, {}, Table::boolean(false)});
@@ -107,6 +132,78 @@ const char* state_name(region::SlotState s) {
     case region::SlotState::kIdle: return "idle";
     default: return nullptr;
   }
+}
+
+// ssl, version, cipher, bits, client_dn, client_serial, issuer_dn
+std::vector<Table::Cell> tls_cells(const region::ProcSlot& slot) {
+  std::vector<Table::Cell> cells = {Table::boolean(slot.tls[0] != 0)};
+  cells.resize(7);
+  constexpr size_t kColumn[] = {1, 2, 3, 5, 4, 6};   // the slot's order: version, cipher, bits, serial, subject, issuer
+  const char *p = slot.tls, *end = slot.tls + sizeof slot.tls;
+  for (size_t i = 0; i < 6 && slot.tls[0] && p < end; i++) {
+    size_t n = strnlen(p, static_cast<size_t>(end - p));
+    if (n) cells[kColumn[i]] = Table::text({p, n});
+    p += n + 1;
+  }
+  return cells;
+}
+
+void require_superuser_for(const char* function) {
+  if (!catalog::is_superuser(session().user())) throw SqlError{sqlstate::kInsufficientPrivilege, cat("permission denied for function ", function)};
+}
+
+SetFunction* hba_file_rules(FnContext&, const NullableDatum*, int) {
+  require_superuser_for("pg_hba_file_rules");
+  auto t = std::make_unique<Table>(std::initializer_list<Oid>{oid::kInt4, oid::kText, oid::kTextArray, oid::kTextArray, oid::kText, oid::kText, oid::kText, oid::kTextArray, oid::kText});
+  const Settings& s = session().settings();
+  auto names = [](const hba::Field& field) {
+    std::vector<std::string> out;
+    for (const hba::Token& token : field) out.push_back(token.text);
+    return Table::text(array_text(out));
+  };
+  hba::read_lines(s.get("hba_file"), [&](hba::Line& line) {
+    hba::Rule r;
+    std::vector<Table::Cell> row(9);
+    if (line.number) row[0] = Table::number(line.number);
+    if (hba::parse_rule(line, s.get_bool("ssl"), r)) {
+      row[1] = Table::text(hba::connection_name(r.connection));
+      row[2] = names(r.databases);
+      row[3] = names(r.users);
+      if (r.connection != hba::Connection::kLocal) switch (r.match) {
+          case hba::Match::kAll: row[4] = Table::text("all"); break;
+          case hba::Match::kSameHost: row[4] = Table::text("samehost"); break;
+          case hba::Match::kSameNet: row[4] = Table::text("samenet"); break;
+          case hba::Match::kHostName: row[4] = Table::text(r.host_name); break;
+          case hba::Match::kNetwork:
+            row[4] = Table::text(hba::network_address(r.network));
+            row[5] = Table::text(hba::network_mask(r.network));
+        }
+      row[6] = Table::text(hba::method_name(r.method));
+      std::vector<std::string> options;
+      if (!r.map.empty()) options.push_back(cat("map=", r.map));
+      if (r.client_cert != hba::ClientCert::kOff) options.push_back(cat("clientcert=", r.client_cert == hba::ClientCert::kVerifyCa ? "verify-ca" : "verify-full"));
+      if (!options.empty()) row[7] = Table::text(array_text(options));
+    }
+    if (!line.error.empty()) row[8] = Table::text(line.error);
+    t->rows.push_back(std::move(row));
+    return true;
+  });
+  return t.release();
+}
+
+SetFunction* ident_file_mappings(FnContext&, const NullableDatum*, int) {
+  require_superuser_for("pg_ident_file_mappings");
+  auto t = std::make_unique<Table>(std::initializer_list<Oid>{oid::kInt4, oid::kText, oid::kText, oid::kText, oid::kText});
+  hba::read_lines(session().settings().get("ident_file"), [&](hba::Line& line) {
+    hba::Mapping m;
+    std::vector<Table::Cell> row(5);
+    if (line.number) row[0] = Table::number(line.number);
+    if (hba::parse_mapping(line, m)) row[1] = Table::text(m.map), row[2] = Table::text(m.system_user), row[3] = Table::text(m.role);
+    if (!line.error.empty()) row[4] = Table::text(line.error);
+    t->rows.push_back(std::move(row));
+    return true;
+  });
+  return t.release();
 }
 
 SetFunction* stat_get_activity(FnContext&, const NullableDatum* args, int) {
@@ -134,8 +231,9 @@ SetFunction* stat_get_activity(FnContext&, const NullableDatum* args, int) {
     t->rows.push_back({oid_cell(s.database.load()), Table::number(s.pid.load()), oid_cell(s.role.load()), Table::text(copy(s.application_name, sizeof s.application_name)), state_name(state) ? Table::text(state_name(state)) : Table::Cell{},
                        Table::text(copy(s.query, sizeof s.query)), wait ? Table::text("Lock") : state == region::SlotState::kIdle || state == region::SlotState::kIdleInTransaction ? Table::text("Client") : Table::Cell{},
                        wait ? Table::text("relation") : state == region::SlotState::kIdle || state == region::SlotState::kIdleInTransaction ? Table::text("ClientRead") : Table::Cell{}, time_cell(s.xact_start_us), time_cell(s.query_start_us),
-                       time_cell(s.backend_start_us), time_cell(s.state_change_us), host, {}, port, xid(s.xid.load()), xid(s.snapshot_xmin.load()), Table::text(worker ? "maintenance worker" : "client backend"), Table::boolean(false), {}, {},
-                       {}, {}, {}, {}, Table::boolean(false), {}, Table::boolean(false), {}, {}});
+                       time_cell(s.backend_start_us), time_cell(s.state_change_us), host, {}, port, xid(s.xid.load()), xid(s.snapshot_xmin.load()), Table::text(worker ? "maintenance worker" : "client backend")});
+    for (Table::Cell& c : tls_cells(s)) t->rows.back().push_back(std::move(c));
+    for (int i = 0; i < 5; i++) t->rows.back().push_back(i == 0 || i == 2 ? Table::boolean(false) : Table::Cell{});   // GSSAPI, parallel leader, query id
   }
   return t;
 }
@@ -311,7 +409,7 @@ constexpr auto kFns = sorted_by_oid(std::to_array<FnEntry>({
     STRICT_FN(3093, (adv2<kX, false, false>)), STRICT_FN(3094, (adv2<kS, false, false>)), STRICT_FN(3095, (adv2<kX, false, true>)), STRICT_FN(3096, (adv2<kS, false, true>)),
 }));
 constexpr auto kSets = sorted_by_oid(std::to_array<SetFnEntry>({
-    {2084, show_all_settings}, {2022, stat_get_activity}, {1371, lock_status}, {2510, prepared_statement}, {2511, cursors}, {9001, check_relation}, {9002, postern_counters},
+    {2084, show_all_settings}, {2022, stat_get_activity}, {1371, lock_status}, {2510, prepared_statement}, {2511, cursors}, {3401, hba_file_rules}, {6250, ident_file_mappings}, {9001, check_relation}, {9002, postern_counters},
 }));
 
 }  // namespace

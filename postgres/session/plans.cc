@@ -62,6 +62,7 @@ PlanRef Session::make_plan(Prepared& p, std::span<const NullableDatum> params) {
   FnContext cx = fn_context(holder->arena);
   holder->stmt = sql::plan(*holder->analyzed.query, params, p.params.types, cached_.planner, cx, holder->arena);
   holder->catalog_version = version;
+  holder->permissions = sql::permissions(*holder->analyzed.query);
   const sql::Query* q = holder->analyzed.query;
   Oid target = q->result_rel >= 0 && q->rtable[q->result_rel]->relation ? q->rtable[q->result_rel]->relation->oid : Oid{0};
   for (const RelationRef& r : holder->analyzed.relations) {
@@ -72,6 +73,15 @@ PlanRef Session::make_plan(Prepared& p, std::span<const NullableDatum> params) {
 }
 
 PlanRef Session::plan_for(Prepared& p, std::span<const NullableDatum> params) {
+  PlanRef plan = choose_plan(p, params);
+  if (plan->allowed != user_) {
+    sql::check_permissions(plan->permissions, user_);
+    plan->allowed = user_;
+  }
+  return plan;
+}
+
+PlanRef Session::choose_plan(Prepared& p, std::span<const NullableDatum> params) {
   if (params.empty() || !cached_.force_custom_plan) {
     for (int attempt = 0; attempt < 3; attempt++) {
       if (!p.generic) {

@@ -5,10 +5,12 @@
 #include <ctime>
 
 #include "common/base/cat.h"
+#include "common/handoff/handoff.h"
 #include "common/os/process.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/ddl/ddl.h"
 #include "postgres/session/interrupts.h"
+#include "postgres/session/redact.h"
 #include "postgres/sql/ast/ast.h"
 #include "postgres/txn/interrupts.h"
 
@@ -23,7 +25,7 @@ int64_t now_us() { return os::wall_clock_us() - kPostgresEpochUs; }
 
 Session* Session::current() { return g_session; }
 
-Session::Session(Settings& settings, int client_fd) : settings_(settings), conn_(client_fd), out_(conn_.out()) {
+Session::Session(Settings& settings, int client_fd, Origin origin) : settings_(settings), origin_(origin), conn_(client_fd), out_(conn_.out()) {
   g_session = this;
   txn::set_interrupt_check([] { interrupts::check(); });
   sql::set_session_services(this);
@@ -38,8 +40,21 @@ Session::~Session() {
   g_session = nullptr;
 }
 
+namespace {
+// What the postmaster is told of a client that was not let in.
+handoff::ExitStatus refusal(const SqlError& e) {
+  using handoff::ExitStatus;
+  if (e.sqlstate == sqlstate::kInvalidPassword || e.sqlstate == sqlstate::kInvalidAuthorizationSpecification) return ExitStatus::kAuthFailed;
+  if (e.sqlstate == sqlstate::kQueryCanceled) return ExitStatus::kAuthTimeout;
+  return e.sqlstate == sqlstate::kProtocolViolation ? ExitStatus::kBadStartup : ExitStatus::kFatal;
+}
+}  // namespace
+
 int Session::serve(const std::function<void()>& auth_done) {
+  using handoff::ExitStatus;
   interrupts::install_handlers();
+  ExitStatus status = ExitStatus::kOk;
+  bool authenticated = false;
   try {
     bool go_on;
     try {
@@ -49,7 +64,8 @@ int Session::serve(const std::function<void()>& auth_done) {
       throw;
     }
     auth_done();
-    if (!go_on) return 0;
+    if (!go_on) return static_cast<int>(served_cancel_ ? ExitStatus::kOk : ExitStatus::kGoneEarly);
+    authenticated = true;
     loop();
     region::my_slot().state = region::SlotState::kExiting;   // no longer counted by max_connections
   } catch (SqlError& e) {
@@ -57,9 +73,9 @@ int Session::serve(const std::function<void()>& auth_done) {
     conn_.set_on_interrupt(nullptr);
     send_error(e);
     conn_.try_flush();
-    exit_status_ = e.sqlstate == sqlstate::kAdminShutdown ? 0 : 1;
+    status = e.sqlstate == sqlstate::kAdminShutdown ? ExitStatus::kOk : authenticated ? ExitStatus::kFatal : refusal(e);
   } catch (ConnectionLost&) {
-    exit_status_ = 0;
+    if (!authenticated) status = bad_tls_ ? ExitStatus::kBadStartup : ExitStatus::kGoneEarly;
   }
   try {
     if (txn::state() != txn::State::kIdle) {
@@ -75,7 +91,7 @@ int Session::serve(const std::function<void()>& auth_done) {
     }
   } catch (SqlError&) {
   }
-  return exit_status_;
+  return static_cast<int>(status);
 }
 
 namespace {
@@ -94,10 +110,12 @@ std::string log_prefix() {
 
 // One write to the log, so that lines of sessions do not mix.
 void Session::log_error(const SqlError& e) const {
-  if (e.severity < cached_.log_min) return;
+  if (e.severity < cached_.log_min && e.severity != Severity::kLog) return;
   std::string prefix = log_prefix(), text = cat(prefix, severity_name(e.severity), ":  ", e.message, "\n");
-  if (!e.detail.empty()) append(text, prefix, "DETAIL:  ", e.detail, "\n");
+  const std::string& detail = e.log_detail.empty() ? e.detail : e.log_detail;
+  if (!detail.empty()) append(text, prefix, "DETAIL:  ", detail, "\n");
   if (!e.hint.empty()) append(text, prefix, "HINT:  ", e.hint, "\n");
+  if (!e.where.empty()) append(text, prefix, "CONTEXT:  ", e.where, "\n");
   std::fputs(text.c_str(), stderr);
 }
 
@@ -107,7 +125,7 @@ void Session::log_statement(const ast::Stmt* stmt, std::string_view how, std::st
   bool ddl = ddl::is_ddl(*stmt);
   const auto* copy = ast::as<ast::CopyStmt>(stmt);
   bool mod = stmt->kind == ast::StmtKind::kInsert || stmt->kind == ast::StmtKind::kUpdate || stmt->kind == ast::StmtKind::kDelete || (copy && copy->from);
-  if (cached_.log_statement == L::kAll || ddl || (mod && cached_.log_statement == L::kMod)) std::fputs(cat(log_prefix(), "LOG:  ", how, text, "\n").c_str(), stderr);
+  if (cached_.log_statement == L::kAll || ddl || (mod && cached_.log_statement == L::kMod)) std::fputs(cat(log_prefix(), "LOG:  ", how, without_passwords(text), "\n").c_str(), stderr);
 }
 
 void Session::log_duration(std::string_view how, std::string_view text) const {
@@ -116,7 +134,7 @@ void Session::log_duration(std::string_view how, std::string_view text) const {
   if (us < cached_.log_min_duration_ms * 1000) return;
   char ms[32];
   std::snprintf(ms, sizeof ms, "%.3f", static_cast<double>(us) / 1000);
-  std::fputs(cat(log_prefix(), "LOG:  duration: ", ms, " ms  ", how, text, "\n").c_str(), stderr);
+  std::fputs(cat(log_prefix(), "LOG:  duration: ", ms, " ms  ", how, without_passwords(text), "\n").c_str(), stderr);
 }
 
 void Session::send_error(const SqlError& e, char type) {

@@ -11,6 +11,7 @@
 
 #include "common/base/error.h"
 #include "common/settings/settings.h"
+#include "postgres/session/authentication.h"
 #include "postgres/session/connection.h"
 #include "postgres/session/statement.h"
 #include "postgres/types/datetime.h"
@@ -40,7 +41,7 @@ struct Cached {
 
 class Session final : public SessionServices {
  public:
-  Session(Settings& settings, int client_fd);
+  Session(Settings& settings, int client_fd, Origin origin);
   ~Session() override;
 
   // Serves the client until it ends. auth_done is called once the client is authenticated (or refused). Returns the process's exit status.
@@ -67,6 +68,7 @@ class Session final : public SessionServices {
   void seed_random(uint64_t seed) { random_state_ = seed; }
 
   Settings& settings() { return settings_; }
+  void log_error(const SqlError& e) const;
   const std::map<std::string, PreparedRef>& prepared_statements() const { return prepared_; }
   const std::map<std::string, std::unique_ptr<Portal>>& portals() const { return portals_; }
   static Session* current();
@@ -74,6 +76,7 @@ class Session final : public SessionServices {
  private:
   // startup.cc
   bool startup();
+  void start_tls(bool direct);
   void authenticate(const std::map<std::string, std::string>& options);
   bool cancel_request(std::string_view body);
   void send_parameter_status(std::string_view name, std::string_view value);
@@ -87,7 +90,6 @@ class Session final : public SessionServices {
   template <class F> bool run_guarded(F&& f);
   void handle_error(SqlError& e);
   void send_error(const SqlError& e, char type = 'E');
-  void log_error(const SqlError& e) const;
   void log_statement(const ast::Stmt* stmt, std::string_view how, std::string_view text) const;   // log_statement
   void log_duration(std::string_view how, std::string_view text) const;                          // log_min_duration_statement
   void start_transaction_if_needed();
@@ -108,7 +110,8 @@ class Session final : public SessionServices {
 
   // plans.cc
   PreparedRef prepare(std::string_view name, std::string_view text, const sql::ParsedStatement* parsed, std::vector<Oid> param_types, bool deduce);
-  PlanRef plan_for(Prepared& p, std::span<const NullableDatum> params);
+  PlanRef plan_for(Prepared& p, std::span<const NullableDatum> params);   // that the current user may run
+  PlanRef choose_plan(Prepared& p, std::span<const NullableDatum> params);
   PlanRef make_plan(Prepared& p, std::span<const NullableDatum> params);
   bool still_valid(const PlanHolder& plan);
   void lock_for(const PlanHolder& plan);
@@ -149,6 +152,7 @@ class Session final : public SessionServices {
   void set_variable(std::string_view name, const SettingDef* def, const std::string* value, bool local);
   Oid type_by_text(std::string_view text, bool missing_ok);
   void set_role(std::string_view setting, const std::string* value, bool local);
+  void adopt_roles();                                      // what the settings role and session_authorization say
   std::vector<NullableDatum> execute_params(Prepared& target, std::span<ast::Expr* const> args, Arena& arena);
   PreparedRef wrap(const Prepared& outer, const ast::Stmt* stmt);
   uint64_t run_query_into(const Prepared& outer, const ast::Stmt& query, const std::function<void(const exec::Batch&)>& sink, const std::function<void(std::span<const ResultColumn>)>& head);
@@ -159,6 +163,7 @@ class Session final : public SessionServices {
   void copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& portal);
 
   Settings& settings_;
+  Origin origin_;
   Connection conn_;
   wire::Writer out_;
   Cached cached_;
@@ -166,7 +171,8 @@ class Session final : public SessionServices {
   PreparedRef unnamed_;
   std::map<std::string, std::unique_ptr<Portal>> portals_;
   std::unordered_map<std::string, PreparedRef> by_text_;   // simple protocol: statements seen before
-  Oid user_{0}, session_user_{0}, database_{0};
+  Oid user_{0}, session_user_{0}, login_user_{0}, database_{0};   // current_user, session_user, who authenticated
+  std::map<std::string, Oid> roles_;                       // that SET ROLE and SET SESSION AUTHORIZATION named: a rollback comes back to one of them
   std::string user_name_, database_name_;
   bool superuser_ = false;
   int64_t xact_start_us_ = 0, statement_start_us_ = 0;
@@ -176,7 +182,7 @@ class Session final : public SessionServices {
   bool copy_done_ = false;
   Portal* active_portal_ = nullptr;                        // being run: outlives the end of its own transaction
   uint32_t cancel_key_ = 0;
-  int exit_status_ = 0;
+  bool served_cancel_ = false, bad_tls_ = false;            // how startup ended without a session
   std::vector<std::pair<std::string, std::string>> pending_status_;
 };
 

@@ -14,8 +14,10 @@
 
 #include "common/base/cat.h"
 #include "common/os/process.h"
+#include "postgres/catalog/acl.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/region/region.h"
+#include "postgres/session/authentication.h"
 #include "postgres/session/interrupts.h"
 #include "postgres/session/session.h"
 #include "postgres/types/utf8.h"
@@ -24,24 +26,15 @@ namespace postern::session {
 
 namespace {
 
-void on_auth_deadline() { throw SqlError{sqlstate::kProtocolViolation, "canceling authentication due to timeout"}.fatal(); }
+void on_auth_deadline() { throw SqlError{sqlstate::kQueryCanceled, "canceling authentication due to timeout"}.fatal(); }
 
+// As pg_stat_activity takes it apart: host:port, or [local].
 std::string peer_address(int fd) {
-  sockaddr_storage ss{};
-  socklen_t len = sizeof ss;
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&ss), &len) != 0) return {};
-  char buf[INET6_ADDRSTRLEN] = "";
-  if (ss.ss_family == AF_INET) {
-    auto* a = reinterpret_cast<sockaddr_in*>(&ss);
-    inet_ntop(AF_INET, &a->sin_addr, buf, sizeof buf);
-    return cat(buf, ":", ntohs(a->sin_port));
-  }
-  if (ss.ss_family == AF_INET6) {
-    auto* a = reinterpret_cast<sockaddr_in6*>(&ss);
-    inet_ntop(AF_INET6, &a->sin6_addr, buf, sizeof buf);
-    return cat("[", buf, "]:", ntohs(a->sin6_port));
-  }
-  return "[local]";
+  std::string host = client_host(fd);
+  sockaddr_in6 a{};
+  socklen_t len = sizeof a;
+  if (host == "[local]" || getpeername(fd, reinterpret_cast<sockaddr*>(&a), &len) != 0) return host;
+  return cat(a.sin6_family == AF_INET6 ? cat("[", host, "]") : host, ":", ntohs(a.sin6_port));   // the port is where IPv4 has it too
 }
 
 // Splits the "options" startup parameter at blanks, backslash escapes.
@@ -65,34 +58,23 @@ std::vector<std::string> split_options(std::string_view s) {
   return out;
 }
 
-// Only trust exists so far. A pg_hba.conf that asks for anything else must not be taken for less than it says: then nobody gets in.
-void check_hba(const std::string& path) {
-  std::unique_ptr<FILE, int (*)(FILE*)> f(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!f) {
-    if (errno == ENOENT) return;   // a site made without initdb's configuration files
-    throw SqlError{sqlstate::kConfigFileError, cat("could not open file \"", path, "\": ", std::strerror(errno))}.fatal();
-  }
-  char line[1024];
-  while (std::fgets(line, sizeof line, f.get())) {
-    std::vector<std::string_view> words;
-    for (char* p = line; *p && *p != '#' && *p != '\n';) {
-      while (*p == ' ' || *p == '\t' || *p == '\r') p++;
-      char* start = p;
-      while (*p && !std::strchr(" \t\r\n#", *p)) p++;
-      if (p > start) words.emplace_back(start, static_cast<size_t>(p - start));
-    }
-    if (words.empty()) continue;
-    size_t method = words[0] == "local" ? 3 : 4;
-    if (words[0] != "local" && words.size() > 5 && words[4].find_first_not_of("0123456789.:abcdefABCDEF") == std::string_view::npos) method = 5;   // address and mask
-    if (words.size() != method + 1 || words[method] != "trust")
-      throw SqlError{sqlstate::kFeatureNotSupported, cat("authentication method \"", words.size() > method ? words[method] : words.back(), "\" in pg_hba.conf is not supported yet"), {},
-                     "Only \"trust\" is available in this version; protect the sockets by their permissions and listen_addresses."}.fatal();
-  }
-}
-
 bool equal_keys(uint32_t a, uint32_t b) {
   volatile uint32_t d = a ^ b;
   return d == 0;
+}
+
+constexpr size_t kShownNameBytes = 200;   // of a certificate, in pg_stat_ssl
+std::string utf8_clipped(const std::string& s) { return std::string(utf8_clip(s, kShownNameBytes)); }
+
+template <class F>
+int64_t count_sessions(F&& wanted) {
+  int64_t n = 0;
+  for (int i = 0; i < region::slot_high_water(); i++) {
+    const region::ProcSlot& slot = region::slot(SlotNo{static_cast<uint16_t>(i)});
+    auto s = slot.state.load();
+    n += (s == region::SlotState::kIdle || s == region::SlotState::kActive || s == region::SlotState::kIdleInTransaction) && wanted(slot);
+  }
+  return n;
 }
 
 void set_text(char* to, size_t size, std::string_view s) {
@@ -142,21 +124,31 @@ bool Session::startup() {
   int one = 1;
   setsockopt(conn_.fd(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   setsockopt(conn_.fd(), SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+  sockaddr_storage address{};
+  socklen_t address_size = sizeof address;
+  getpeername(conn_.fd(), reinterpret_cast<sockaddr*>(&address), &address_size);
+  bool may_encrypt = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+  if (may_encrypt && conn_.begins_with_tls()) start_tls(true);
   std::string body;
-  bool ssl_answered = false, gss_answered = false;
+  bool ssl_answered = conn_.tls() != nullptr, gss_answered = false;
   uint32_t version;
   while (true) {
     if (!conn_.read_startup(&body)) return false;
     version = static_cast<uint32_t>(load_be<int32_t>(body.data()));
     if (version == wire::kCancelRequest) {
       cancel_request(body);
+      served_cancel_ = true;
       return false;
     }
     bool ssl = version == wire::kSslRequest, gss = version == wire::kGssEncRequest;
     if (!ssl && !gss) break;
     if ((ssl ? ssl_answered : gss_answered) || conn_.input_buffered())
-      throw SqlError{sqlstate::kProtocolViolation, "received unencrypted data after encryption request"}.fatal();
+      throw SqlError{sqlstate::kProtocolViolation, ssl ? "received unencrypted data after SSL request" : "received unencrypted data after GSSAPI encryption request"}.fatal();
     (ssl ? ssl_answered : gss_answered) = true;
+    if (ssl && may_encrypt && settings_.get_bool("ssl")) {
+      start_tls(false);
+      continue;
+    }
     conn_.out().push_back('N');
     conn_.flush();
   }
@@ -188,6 +180,38 @@ bool Session::startup() {
   return true;
 }
 
+// A client that fails here gets no answer: it would not understand one.
+void Session::start_tls(bool direct) {
+  if (direct && !settings_.get_bool("ssl")) {
+    log_error(SqlError{sqlstate::kProtocolViolation, "received direct SSL connection request while SSL is off"}.fatal());
+    throw ConnectionLost{};
+  }
+  std::unique_ptr<Tls> tls;
+  try {
+    tls = std::make_unique<Tls>(Tls::options(settings_, settings_.get("data_directory")), conn_.fd(), conn_.take_input());
+  } catch (SqlError& e) {
+    log_error(e);
+    if (direct) throw ConnectionLost{};
+    throw SqlError{sqlstate::kConfigFileError, "could not load the server's SSL configuration", {}, "See the server's log."}.fatal();   // an answer that a client may get before encryption
+  }
+  if (!direct) {
+    conn_.out().push_back('S');
+    conn_.flush();
+  }
+  try {
+    conn_.start_tls(std::move(tls), direct);
+  } catch (SqlError& e) {
+    log_error(e);
+    bad_tls_ = true;
+    throw ConnectionLost{};
+  }
+  const Tls& t = *conn_.tls();
+  std::string shown;
+  for (const std::string& s : {t.version(), t.cipher(), cat(t.bits()), t.client_serial(), utf8_clipped(t.client_dn()), utf8_clipped(t.client_issuer())}) shown.append(s).push_back('\0');
+  region::ProcSlot& slot = region::my_slot();
+  std::memcpy(slot.tls, shown.data(), std::min(shown.size(), sizeof slot.tls - 1));
+}
+
 void Session::authenticate(const std::map<std::string, std::string>& options) {
   auto find = [&](const char* name) {
     auto it = options.find(name);
@@ -200,17 +224,18 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
   std::string replication = find("replication");
   bool wants_replication = false;
   if (!replication.empty() && (!parse_bool_setting(replication, &wants_replication) || wants_replication)) throw_unsupported("replication");
-  check_hba(settings_.get("hba_file"));
   region::ProcSlot& slot = region::my_slot();
   set_text(slot.client_addr, sizeof slot.client_addr, peer_address(conn_.fd()));
   txn::start();
+  authenticate_client({conn_, settings_, user_name_, database_name_, origin_});
   auto role = catalog::find_role(user_name_);
   if (!role) throw SqlError{sqlstate::kInvalidAuthorizationSpecification, cat("role \"", user_name_, "\" does not exist")}.fatal();
   if (!role->can_login) throw SqlError{sqlstate::kInvalidAuthorizationSpecification, cat("role \"", user_name_, "\" is not permitted to log in")}.fatal();
   auto db = catalog::find_database(database_name_);
   if (!db) throw SqlError{sqlstate::kInvalidCatalogName, cat("database \"", database_name_, "\" does not exist")}.fatal();
   if (!db->allow_connections) throw SqlError{sqlstate::kObjectNotInPrerequisiteState, cat("database \"", database_name_, "\" is not currently accepting connections")}.fatal();
-  user_ = session_user_ = role->oid;
+  user_ = session_user_ = login_user_ = role->oid;
+  roles_[user_name_] = role->oid;
   superuser_ = role->superuser;
   database_ = db->oid;
   slot.role = raw(user_);
@@ -218,6 +243,12 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
   slot.state = region::SlotState::kActive;
   slot.database = raw(database_);
   session_limit();
+  if (role->connection_limit >= 0 && !superuser_ && count_sessions([&](const region::ProcSlot& s) { return s.role.load() == raw(user_); }) > role->connection_limit)
+    throw SqlError{sqlstate::kTooManyConnections, cat("too many connections for role \"", user_name_, "\"")}.fatal();
+  if (!superuser_ && !catalog::has_database_privilege(user_, database_, 'c'))
+    throw SqlError{sqlstate::kInsufficientPrivilege, cat("permission denied for database \"", database_name_, "\""), "User does not have CONNECT privilege."}.fatal();
+  if (db->connection_limit >= 0 && !superuser_ && count_sessions([&](const region::ProcSlot& s) { return s.database.load() == raw(database_); }) > db->connection_limit)
+    throw SqlError{sqlstate::kTooManyConnections, cat("too many connections for database \"", database_name_, "\"")}.fatal();
   // CREATE/DROP DATABASE and this session must not miss each other.
   lock::acquire(lock::Tag{lock::Kind::kDatabase, 0, 0, Oid{0}, raw(database_), 0}, lock::Mode::kRowExclusive);
   if (!catalog::find_database(database_)) throw SqlError{sqlstate::kInvalidCatalogName, cat("database \"", database_name_, "\" does not exist")}.fatal();
@@ -228,7 +259,8 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
   settings_.set_from("session_authorization", user_name_, SettingSource::kClient);
   for (auto& [name, value] : catalog::role_settings(database_, user_)) {
     try {
-      settings_.set_from(name, value, SettingSource::kDatabaseUser);
+      if (name == "role") set_role(name, &value, false);
+      else settings_.set_from(name, value, SettingSource::kDatabaseUser);
     } catch (SqlError& e) {
       e.severity = Severity::kWarning;
       notice(e);
@@ -241,7 +273,9 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
     if (d && !superuser_ && (d->context == SettingContext::kSuperuser || d->context == SettingContext::kSuperuserBackend))
       throw SqlError{sqlstate::kInsufficientPrivilege, cat("permission denied to set parameter \"", d->name, "\"")}.fatal();
     try {
-      settings_.set_from(name, value, SettingSource::kClient);
+      std::string text(value);
+      if (d && d->name == std::string_view("role")) set_role("role", &text, false);
+      else settings_.set_from(name, value, SettingSource::kClient);
     } catch (SqlError& e) {
       e.severity = Severity::kFatal;
       throw;
@@ -268,6 +302,7 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
     apply(name, value);
   }
   txn::commit();
+  settings_.end_level(1, true);
   settings_.on_change = nullptr;
   refresh_cached();
   out_.begin('R');
@@ -292,11 +327,7 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
 // max_connections counts sessions, not spares or workers.
 void Session::session_limit() {
   int64_t limit = settings_.get_int("max_connections"), reserved = settings_.get_int("superuser_reserved_connections");
-  int64_t sessions = 0;
-  for (int i = 0; i < region::slot_high_water(); i++) {
-    auto s = region::slot(SlotNo{static_cast<uint16_t>(i)}).state.load();
-    sessions += s == region::SlotState::kIdle || s == region::SlotState::kActive || s == region::SlotState::kIdleInTransaction;
-  }
+  int64_t sessions = count_sessions([](const region::ProcSlot&) { return true; });
   if (sessions > limit) throw SqlError{sqlstate::kTooManyConnections, "sorry, too many clients already"}.fatal();
   if (sessions > limit - reserved && !superuser_)
     throw SqlError{sqlstate::kTooManyConnections, "remaining connection slots are reserved for non-replication superuser connections"}.fatal();
@@ -304,6 +335,7 @@ void Session::session_limit() {
 
 void Session::settings_changed(const SettingDef* def, std::string_view name, const std::string& value) {
   std::string_view n = def ? def->name : name;
+  if (n == "role" || n == "session_authorization") adopt_roles();
   if (n == "search_path") catalog::set_search_path(value);
   if (n == "DateStyle") set_date_style(cached_.time, value);
   if (n == "TimeZone") set_time_zone(cached_.time, value);

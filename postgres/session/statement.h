@@ -7,6 +7,7 @@
 
 #include "postgres/exec/exec.h"
 #include "postgres/sql/analyze/analyze.h"
+#include "postgres/sql/analyze/permissions.h"
 #include "postgres/sql/plan/planner.h"
 
 namespace postern::session {
@@ -17,6 +18,8 @@ struct PlanHolder {
   sql::AnalyzedStmt analyzed;
   sql::PlannedStmt* stmt = nullptr;
   uint64_t catalog_version = 0;
+  std::vector<sql::Permission> permissions;
+  Oid allowed{0};                                  // who was found to have them, at this catalog version
   std::vector<std::pair<Oid, lock::Mode>> locks;   // to take again when the plan is reused in another transaction
 };
 using PlanRef = std::shared_ptr<PlanHolder>;

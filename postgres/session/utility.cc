@@ -291,20 +291,35 @@ void Session::set_variable(std::string_view name, const SettingDef* d, const std
 
 void Session::set_role(std::string_view setting, const std::string* value, bool local) {
   bool session = setting == "session_authorization";
-  Oid target = session ? session_user_ : session_user_;
-  std::string name = value ? *value : std::string();
-  if (value && name != "none") {
+  std::string name = value ? *value : session ? user_name_ : "none";
+  int level = txn::savepoint_depth() + 1;
+  if (session || name != "none") {
     auto r = catalog::find_role(name);
     if (!r) throw SqlError{sqlstate::kInvalidParameterValue, cat("role \"", name, "\" does not exist")};
-    if (!superuser_ && !catalog::has_role(session_user_, r->oid)) throw SqlError{sqlstate::kInsufficientPrivilege, cat("permission denied to set role \"", name, "\"")};
-    target = r->oid;
+    if (session && r->oid != login_user_ && !catalog::is_superuser(login_user_)) throw SqlError{sqlstate::kInsufficientPrivilege, "permission denied to set session authorization"};
+    if (!session && !catalog::is_superuser(session_user_) && !catalog::has_membership_path(session_user_, r->oid))
+      throw SqlError{sqlstate::kInsufficientPrivilege, cat("permission denied to set role \"", name, "\"")};
+    roles_[name] = r->oid;
   }
-  user_ = target;
-  catalog::set_user(user_);
-  std::string text = value ? name : session ? user_name_ : "none";
-  settings_.set(setting, &text, local, txn::savepoint_depth() + 1);
+  if (session) {
+    std::string none = "none";
+    settings_.set("role", &none, local, level);
+  }
+  settings_.set(setting, &name, local, level);
+  adopt_roles();
   std::string super = catalog::is_superuser(user_) ? "on" : "off";
-  settings_.set("is_superuser", &super, local, txn::savepoint_depth() + 1);
+  settings_.set("is_superuser", &super, local, level);
+}
+
+void Session::adopt_roles() {
+  auto known = [&](const char* setting) {
+    auto it = roles_.find(settings_.get(setting));
+    return it == roles_.end() ? Oid{0} : it->second;
+  };
+  if (Oid r = known("session_authorization"); raw(r)) session_user_ = r;
+  Oid role = known("role");
+  user_ = raw(role) ? role : session_user_;
+  catalog::set_user(user_);
 }
 
 void Session::run_show(std::string_view name, Portal& portal) {

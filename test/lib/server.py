@@ -75,6 +75,16 @@ class Server:
         self.init()
         self.start()
 
+    def write(self, name, text, mode=0o600):
+        """A file of the data directory."""
+        path = os.path.join(self.data, name)
+        with open(path + ".new", "w") as f:
+            f.write(text)
+        os.chmod(path + ".new", mode)
+        if self.identity:
+            os.chown(path + ".new", self.identity["user"], self.identity["group"])
+        os.rename(path + ".new", path)
+
     def run(self, *args, **kwargs):
         kwargs = {"check": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": self.dir, "timeout": 120, **kwargs}
         try:
@@ -182,6 +192,7 @@ class Postern(Server):
             self.run(built("initdb"), "-D", self.data, "-U", "postgres", "-A", "trust")
         else:
             self.run(self.postgres, "-D", self.data, "--bootstrap", "--superuser", "postgres")
+            self.write("pg_hba.conf", "local all all trust\nhost all all all trust\n")
 
     def options(self):
         return [a for k, v in self.settings.items() for a in ("-c", f"{k}={v}")]
