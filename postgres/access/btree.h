@@ -60,9 +60,9 @@ class Builder {
 };
 
 void create_storage(const IndexDesc& index);              // empty tree
-// Removes entries whose tid is in dead (sorted); unlinks empty pages.
+// Removes the entries of dead tids; unlinks empty pages.
 struct VacuumStats { uint64_t removed, pages, pages_deleted; };
-VacuumStats vacuum(const IndexDesc& index, std::span<const Tid> dead_sorted);
+VacuumStats vacuum(const IndexDesc& index, const heap::DeadTids& dead);
 void check(const RelationDesc& table, const IndexDesc& index, std::vector<std::string>& problems);   // order, links, and every entry's heap tuple
 void attach_hooks();
 

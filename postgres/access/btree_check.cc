@@ -1,21 +1,24 @@
 // check(): the whole tree against its invariants (btree_page.h), and against the heap. For tests, amcheck-like functions and crash tests: the table
 // should be quiet (ShareLock).
 #include <algorithm>
-#include <map>
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
 #include "postgres/access/btree_internal.h"
+#include "postgres/access/external_sort.h"
+#include "postgres/types/type_info.h"
 
 namespace postern::btree {
 
 namespace {
 
+uint64_t tid_number(Tid t) { return uint64_t{raw(t.page)} << 16 | t.item; }
+
 struct Checker {
   IndexState& st;
   std::vector<std::string>& problems;
   std::vector<uint8_t> seen;               // per page: reached by sibling links
-  std::vector<std::vector<uint8_t>> leaf_entries;
+  ExternalSort& entries;                   // of the leaves: {tid, entry}, to be read in the heap's order
 
   void report(PageNo page, std::string_view what) {
     if (problems.size() < 100) problems.push_back(cat("index \"", st.name, "\" page ", raw(page), ": ", what));
@@ -115,7 +118,11 @@ void Checker::level(PageNo first, uint32_t lvl, const std::vector<std::pair<Page
     if (lvl > 0) {
       for (int i = p.first(); i < p.count(); i++) below->emplace_back(entry_child(p.entry(i)), std::vector<uint8_t>(p.entry(i), p.entry(i) + p.size(i)));
     } else {
-      for (int i = p.first(); i < p.count(); i++) leaf_entries.emplace_back(p.entry(i), p.entry(i) + p.size(i));
+      for (int i = p.first(); i < p.count(); i++) {
+        arena.reset();
+        Datum row[2] = {from_int(static_cast<int64_t>(tid_number(entry_tid(p.entry(i))))), make_bytes(arena, p.view(i))};
+        entries.add(row, nullptr);
+      }
     }
     prev_high.clear();
     if (!p.rightmost()) prev_high.assign(p.high_key(), p.high_key() + p.size(0));
@@ -144,9 +151,8 @@ void Checker::run() {
   }
 }
 
-// Entries against rows, by tid.
-void check_heap(const RelationDesc& table, const IndexDesc& index, IndexState& st, const std::vector<std::vector<uint8_t>>& entries,
-                std::vector<std::string>& problems) {
+// Entries against rows, both in the order of tids.
+void check_heap(const RelationDesc& table, const IndexDesc& index, IndexState& st, ExternalSort& entries, std::vector<std::string>& problems) {
   std::vector<int16_t> attnos;
   for (const auto& k : index.keys) {
     if (k.attno <= 0) return;   // expressions are evaluated above this layer
@@ -156,13 +162,23 @@ void check_heap(const RelationDesc& table, const IndexDesc& index, IndexState& s
   auto report = [&](Tid t, std::string_view what) {
     if (problems.size() < 100) problems.push_back(cat("index \"", index.name, "\": ", what, " (", raw(t.page), ",", t.item, ")"));
   };
-  std::map<Tid, const std::vector<uint8_t>*> by_tid;
+  entries.sort();
+  const Datum* entry = nullptr;
+  const uint8_t* entry_nulls = nullptr;
   PageNo heap_pages = buffer::page_count(table.file, Fork::kMain);
-  for (const auto& e : entries) {
-    Tid t = entry_tid(e.data());
+  uint64_t last = 0;
+  bool more = false, first = true;
+  auto advance = [&] {
+    more = entries.next_row(&entry, &entry_nulls);
+    if (!more) return;
+    auto n = static_cast<uint64_t>(as_int8(entry[0]));
+    Tid t{PageNo{static_cast<uint32_t>(n >> 16)}, static_cast<uint16_t>(n)};
     if (raw(t.page) >= raw(heap_pages)) report(t, "entry for a row outside the table");
-    if (!by_tid.emplace(t, &e).second && !table.attrs.empty()) report(t, "two entries for one row");
-  }
+    if (!first && n == last && !table.attrs.empty()) report(t, "two entries for one row");
+    first = false;
+    last = n;
+  };
+  advance();
   // Heap readers want ascending attnos.
   std::vector<int16_t> sorted = attnos;
   std::sort(sorted.begin(), sorted.end());
@@ -177,8 +193,9 @@ void check_heap(const RelationDesc& table, const IndexDesc& index, IndexState& s
   heap::BuildScan scan(table);
   while (uint32_t n = scan.next(wanted, arena)) {
     for (uint32_t r = 0; r < n; r++) {
-      auto it = by_tid.find(tids[r]);
-      if (it == by_tid.end()) {
+      uint64_t n_row = tid_number(tids[r]);
+      while (more && static_cast<uint64_t>(as_int8(entry[0])) < n_row) advance();
+      if (!more || static_cast<uint64_t>(as_int8(entry[0])) != n_row) {
         report(tids[r], "no entry for row");
         continue;
       }
@@ -190,20 +207,26 @@ void check_heap(const RelationDesc& table, const IndexDesc& index, IndexState& s
         nl[k] = out[c].nulls[r];
       }
       SearchKey key{v, nl, st.nkeys, -1, false, {}};
-      if (!same_columns(st, key, it->second->data(), false)) report(tids[r], "entry differs from row");
+      if (!same_columns(st, key, reinterpret_cast<const uint8_t*>(as_view(entry[1]).data()), false)) report(tids[r], "entry differs from row");
     }
     arena.reset();
   }
+  while (more) advance();
 }
+
+constexpr size_t kSortBytes = 4 << 20;
 
 }  // namespace
 
 void check(const RelationDesc& table, const IndexDesc& index, std::vector<std::string>& problems) {
   auto st = state_of(&table, index);
-  Checker c{*st, problems, {}, {}};
+  const TypeInfo* types[] = {&type_info(oid::kInt8), &type_info(oid::kBytea)};
+  SortKey by_tid{0, types[0]};
+  ExternalSort entries(types, {&by_tid, 1}, kSortBytes);
+  Checker c{*st, problems, {}, entries};
   try {
     c.run();
-    check_heap(table, index, *st, c.leaf_entries, problems);
+    check_heap(table, index, *st, entries, problems);
   } catch (const SqlError& e) {
     problems.push_back(cat("index \"", index.name, "\": ", e.message));
   }

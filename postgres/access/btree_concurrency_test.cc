@@ -91,7 +91,7 @@ TEST_CASE("btree: concurrent inserters of the same keys: each key exactly once")
 
   // Vacuum removes what the aborted ones left.
   txn::start();
-  heap::vacuum(rel, [&](std::span<const Tid> dead) { vacuum(rel.indexes[0], dead); });
+  heap::vacuum(rel, [&](const heap::DeadTids& dead) { vacuum(rel.indexes[0], dead); });
   txn::commit();
   for (auto& p : problems_of(rel)) FAIL_CHECK(p);
   uint32_t entries = 0;
@@ -118,7 +118,7 @@ TEST_CASE("btree: scans in both directions see every old key while others split 
       }
       round % 2 ? txn::commit() : txn::abort();
       txn::start();
-      heap::vacuum(rel, [&](std::span<const Tid> dead) { vacuum(rel.indexes[0], dead); });
+      heap::vacuum(rel, [&](const heap::DeadTids& dead) { vacuum(rel.indexes[0], dead); });
       txn::commit();
     }
     region::detach();

@@ -125,7 +125,9 @@ struct Model {
     }
     std::sort(dead.begin(), dead.end());
     entries = left;
-    CHECK(vacuum(index, dead).removed == dead.size());
+    heap::DeadTids tids;
+    for (Tid t : dead) tids.add(t);
+    CHECK(vacuum(index, tids).removed == dead.size());
   }
 };
 
@@ -262,9 +264,29 @@ TEST_CASE("btree: index-only values, and whether the page is as it was read") {
   CHECK(at == m.entries.size());
   s.rescan({});
   REQUIRE(s.next(tids, 1, nullptr, nullptr) == 1);
-  std::vector<Tid> dead{tids[0]};
+  heap::DeadTids dead;
+  dead.add(tids[0]);
   vacuum(m.index, dead);
   CHECK(!s.unchanged());
+}
+
+TEST_CASE("dead tids: contains exactly what was added; pages come back in order") {
+  heap::DeadTids d;
+  CHECK(!d.contains({PageNo{0}, 1}));
+  std::vector<Tid> in{{PageNo{7}, 1}, {PageNo{7}, 63}, {PageNo{7}, 64}, {PageNo{9}, 200}, {PageNo{300}, 1}};
+  for (Tid t : in) d.add(t);
+  CHECK(d.count() == in.size());
+  for (Tid t : in) CHECK(d.contains(t));
+  for (Tid t : std::vector<Tid>{{PageNo{6}, 1}, {PageNo{7}, 2}, {PageNo{7}, 65}, {PageNo{7}, 300}, {PageNo{8}, 1}, {PageNo{9}, 64}, {PageNo{300}, 2}, {PageNo{301}, 1}}) CHECK(!d.contains(t));
+  std::vector<Tid> out;
+  d.each_page([&](PageNo p, const uint16_t* items, size_t n) {
+    for (size_t i = 0; i < n; i++) out.push_back({p, items[i]});
+  });
+  CHECK(out == in);
+  d.clear();
+  CHECK(d.empty());
+  d.add({PageNo{2}, 5});
+  CHECK(d.contains({PageNo{2}, 5}));
 }
 
 TEST_CASE("btree: unique violations name the key; dead rows do not count; NULLs are distinct") {

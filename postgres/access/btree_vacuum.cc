@@ -1,6 +1,7 @@
 // Vacuum: removes entries, unlinks pages that became empty, remembers them for reuse.
 //
-// The leaves are visited along their right links: a split moves entries only to the right of where they were, so none is missed. One vacuum per table at a time
+// The pages are visited in the order of the file. A split moves entries to a page with a higher number, which comes later, or to a reused one, which may have been passed:
+// a page changed since vacuum began (its LSN tells) is therefore followed to its right sibling if that lies behind. One vacuum per table at a time
 // (ShareUpdateExclusive lock), so nobody else unlinks.
 #include <algorithm>
 
@@ -74,71 +75,74 @@ bool unlink_leaf(IndexState& st, PageNo target_no) {
 }
 
 // Deleted pages that the meta page had no room for (or that a crash lost between taking and using them) are offered again.
-void remember_deleted(IndexState& st, uint64_t* pages_deleted) {
-  PageNo end = buffer::page_count(st.file, Fork::kMain);
-  std::vector<PageNo> known;
-  {
-    PageRef meta = read_page(st, kMetaPage, LatchMode::kShared);
-    const Meta& m = page_of(meta).meta();
-    known.assign(m.free_pages, m.free_pages + m.free_count);
-  }
-  std::sort(known.begin(), known.end());
-  for (uint32_t i = 1; i < raw(end) && known.size() < kMaxFree; i++) {
-    if (i % 64 == 0) txn::check_interrupts();
-    PageNo no{i};
+void remember_deleted(IndexState& st, const std::vector<PageNo>& deleted) {
+  for (PageNo no : deleted) {
     PageRef ref = buffer::read({st.file, Fork::kMain, no}, LatchMode::kShared);
-    Page p = page_of(ref);
-    bool free = p.valid() && p.has(kDeleted);
-    ref.release();
-    if (!free) continue;
-    ++*pages_deleted;
-    if (std::binary_search(known.begin(), known.end(), no)) continue;
+    if (!page_of(ref).has(kDeleted)) continue;
     PageRef meta = read_page(st, kMetaPage, LatchMode::kExclusive);
     const Meta& m = page_of(meta).meta();
     if (m.free_count >= kMaxFree) return;
+    if (std::find(m.free_pages, m.free_pages + m.free_count, no) != m.free_pages + m.free_count) continue;
     wal::Record rec(wal::Op::kBtreeMeta);
     rec.page(meta);
     rec.put(MetaRecord{MetaChange::kAddFree, no, 0});
     rec.apply();
-    known.insert(std::lower_bound(known.begin(), known.end(), no), no);
   }
 }
 
+class Vacuum {
+ public:
+  Vacuum(IndexState& st, const heap::DeadTids& dead) : st_(st), dead_(dead), begin_(wal::insert_lsn()) {}
+
+  VacuumStats run() {
+    for (uint32_t at = 1; at < raw(buffer::page_count(st_.file, Fork::kMain)); at++) {
+      if (at % 32 == 0) txn::check_interrupts();
+      // Whatever was split since the beginning may have moved entries to a page that was passed already.
+      for (PageNo no{at}; no != kNoPage; no = visit(no))
+        if (no > PageNo{at}) break;
+    }
+    remember_deleted(st_, deleted_);
+    stats_.pages = raw(buffer::page_count(st_.file, Fork::kMain));
+    return stats_;
+  }
+
+ private:
+  // Cleans one page; returns its right sibling if that may hold entries which were on this page when vacuum began.
+  PageNo visit(PageNo no) {
+    PageRef ref = buffer::read({st_.file, Fork::kMain, no}, LatchMode::kExclusive, buffer::Access::kScan);
+    Page p = page_of(ref);
+    if (!p.valid() || p.has(kMeta)) return kNoPage;
+    if (p.has(kDeleted)) {
+      stats_.pages_deleted++;
+      if (deleted_.size() < kMaxFree) deleted_.push_back(no);
+      return kNoPage;
+    }
+    if (!p.leaf()) return kNoPage;
+    PageNo next = Lsn{p.header().lsn} > begin_ ? p.next() : kNoPage;
+    uint16_t positions[kMaxItems];
+    int n = 0;
+    for (int i = p.first(); i < p.count(); i++)
+      if (dead_.contains(entry_tid(p.entry(i)))) positions[n++] = static_cast<uint16_t>(i);
+    if (n) delete_items(ref, positions, n);
+    stats_.removed += static_cast<uint64_t>(n);
+    bool empty = p.count() == p.first() && !p.rightmost();
+    ref.release();
+    if (empty) unlink_leaf(st_, no);
+    return next;
+  }
+
+  IndexState& st_;
+  const heap::DeadTids& dead_;
+  Lsn begin_;
+  VacuumStats stats_{};
+  std::vector<PageNo> deleted_;
+};
+
 }  // namespace
 
-VacuumStats vacuum(const IndexDesc& index, std::span<const Tid> dead) {
+VacuumStats vacuum(const IndexDesc& index, const heap::DeadTids& dead) {
   auto state = state_of(nullptr, index);
-  IndexState& st = *state;
-  VacuumStats stats{};
-  stats.pages = raw(buffer::page_count(st.file, Fork::kMain));
-  PageNo no;
-  {
-    PageRef ref = descend_edge(st, 0, false, LatchMode::kShared);
-    no = ref.page();
-  }
-  bool any_deleted = false;
-  while (no != kNoPage) {
-    txn::check_interrupts();
-    PageRef ref = read_page(st, no, LatchMode::kExclusive);
-    Page p = page_of(ref);
-    PageNo next = p.next();
-    bool empty = false;
-    if (!p.has(kDeleted)) {
-      uint16_t positions[kMaxItems];
-      int n = 0;
-      for (int i = p.first(); i < p.count(); i++)
-        if (std::binary_search(dead.begin(), dead.end(), entry_tid(p.entry(i)))) positions[n++] = static_cast<uint16_t>(i);
-      if (n) delete_items(ref, positions, n);
-      stats.removed += static_cast<uint64_t>(n);
-      empty = p.count() == p.first() && !p.rightmost();
-    }
-    ref.release();
-    if (empty) any_deleted |= unlink_leaf(st, no);
-    no = next;
-  }
-  (void)any_deleted;
-  remember_deleted(st, &stats.pages_deleted);
-  return stats;
+  return Vacuum(*state, dead).run();
 }
 
 }  // namespace postern::btree

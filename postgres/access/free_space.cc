@@ -38,6 +38,16 @@ void lower_free(RelFile file, Fork fork, PageNo page, uint32_t bytes) {
   __atomic_store_n(ref.data() + sizeof(PageHeader) + raw(page) % kEntries, free_category(bytes), __ATOMIC_RELAXED);
 }
 
+std::vector<uint8_t> read_free(RelFile file, Fork fork, uint32_t pages) {
+  std::vector<uint8_t> out(pages, 0);
+  uint32_t maps = raw(buffer::page_count(file, Fork::kFreeSpace));
+  for (uint32_t n = 0; n * kEntries < pages && raw(map_page(fork, n)) < maps; n++) {
+    buffer::PageRef ref = buffer::read(page_id(file, Fork::kFreeSpace, map_page(fork, n)), region::LatchMode::kShared);
+    std::memcpy(&out[n * kEntries], ref.data() + sizeof(PageHeader), std::min(kEntries, pages - n * kEntries));
+  }
+  return out;
+}
+
 void write_free(RelFile file, Fork fork, std::span<const uint8_t> categories) {
   for (uint32_t n = 0; n * kEntries < categories.size(); n++) {
     auto part = categories.subspan(n * kEntries, std::min<size_t>(kEntries, categories.size() - n * kEntries));

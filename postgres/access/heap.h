@@ -8,6 +8,7 @@
 #include <functional>
 #include <span>
 
+#include "postgres/access/dead_tids.h"
 #include "postgres/access/relation.h"
 #include "postgres/txn/lock.h"
 #include "postgres/txn/txn.h"
@@ -87,10 +88,12 @@ class BuildScan {
   uint16_t item_ = 1;
 };
 
+// tuples_left is an estimate when pages were skipped because they are all visible.
 struct VacuumStats { uint64_t pages, tuples_removed, tuples_left, pages_all_visible; };
 // Collect dead roots, remove their index entries through the callback (which returns when all indexes are clean), then free the line pointers, update free
 // space and visibility maps, truncate empty pages at the end when nobody waits.
-VacuumStats vacuum(const RelationDesc& rel, const std::function<void(std::span<const Tid> dead_sorted)>& clean_indexes);
+using CleanIndexes = std::function<void(const DeadTids& dead)>;
+VacuumStats vacuum(const RelationDesc& rel, const CleanIndexes& clean_indexes);
 bool all_visible(const RelationDesc& rel, PageNo page);   // visibility map: index-only scans
 
 void create_storage(RelFile file);                        // empty forks; deleted if the transaction aborts

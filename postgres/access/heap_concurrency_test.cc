@@ -87,7 +87,7 @@ TEST_CASE("concurrent transfers by several processes keep the sum, in every snap
     CHECK(rows.size() == 20);
     CHECK(sum(rows) == 0);
     txn::commit();
-    if (i % 10 == 0) heap::vacuum(rel, [](std::span<const Tid>) {});
+    if (i % 10 == 0) heap::vacuum(rel, [](const heap::DeadTids&) {});
     ::usleep(1000);
   }
   for (auto& w : writers) CHECK(w->wait() == 0);
@@ -130,7 +130,7 @@ TEST_CASE("a repeatable read snapshot sees one state while others change it") {
     for (const TestRow& r : test_rows(rel)) test_update(rel, r.tid, r.id, r.balance + 1);
     txn::commit();
   }
-  heap::vacuum(rel, [](std::span<const Tid>) {});
+  heap::vacuum(rel, [](const heap::DeadTids&) {});
   reader.go();
   CHECK(reader.heard());
 }

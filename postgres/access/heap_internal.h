@@ -63,6 +63,7 @@ uint32_t fillfactor_reserve(const RelationDesc& rel);
 // The visibility map page if the heap page's flag says that its bit has to be cleared: latched exclusively, to be added to the record.
 buffer::PageRef visibility_page_to_clear(const Page& page, RelFile file, PageNo no);
 buffer::PageRef visibility_page(RelFile file, PageNo heap_page, bool create);   // pinned, not latched; empty when it doesn't exist
+PageNo visibility_page_no(PageNo heap_page);   // of the map
 bool visibility_bit(const uint8_t* vm_page, PageNo heap_page);
 void set_visibility_bit(uint8_t* vm_page, PageNo heap_page, bool on);
 
@@ -70,6 +71,7 @@ void set_visibility_bit(uint8_t* vm_page, PageNo heap_page, bool on);
 constexpr uint32_t kFreeUnit = 32;
 PageNo find_free(RelFile file, Fork fork, uint32_t bytes, PageNo avoid);
 void lower_free(RelFile file, Fork fork, PageNo page, uint32_t bytes);          // a hint
+std::vector<uint8_t> read_free(RelFile file, Fork fork, uint32_t pages);                 // what the map says now; 0 where it says nothing
 void write_free(RelFile file, Fork fork, std::span<const uint8_t> categories);  // all pages of the fork; logged
 inline uint8_t free_category(uint32_t bytes) { return static_cast<uint8_t>(bytes / kFreeUnit > 255 ? 255 : bytes / kFreeUnit); }
 

@@ -154,20 +154,27 @@ void redo_prune(std::string_view data, Xid, wal::RedoPages& pages) {
   compact(page);
 }
 
+void set_visible(uint8_t* vm, PageNo no) {
+  if (!vm) return;
+  if (reinterpret_cast<PageHeader*>(vm)->upper == 0) init_map_page(vm, kKindVisibility);
+  set_visibility_bit(vm, no, true);
+}
+
 void redo_vacuum(std::string_view data, Xid, wal::RedoPages& pages) {
   auto r = take<VacuumRecord>(data);
-  if (!pages.page[0]) return;
-  Page page(pages.page[0]);
-  for (int i = 0; i < r.count; i++) page.item(take<uint16_t>(data)) = ItemId{};
-  compact(page);
+  if (pages.page[0]) {
+    Page page(pages.page[0]);
+    for (int i = 0; i < r.count; i++) page.item(take<uint16_t>(data)) = ItemId{};
+    compact(page);
+    if (pages.count > 1) page.header().flags |= kAllVisible;
+  }
+  if (pages.count > 1) set_visible(pages.page[1], PageNo{r.page});
 }
 
 void redo_all_visible(std::string_view data, Xid, wal::RedoPages& pages) {
   auto r = take<AllVisibleRecord>(data);
   if (pages.page[0]) Page(pages.page[0]).header().flags |= kAllVisible;
-  if (!pages.page[1]) return;
-  if (reinterpret_cast<PageHeader*>(pages.page[1])->upper == 0) init_map_page(pages.page[1], kKindVisibility);
-  set_visibility_bit(pages.page[1], PageNo{r.page}, true);
+  set_visible(pages.page[1], PageNo{r.page});
 }
 
 void redo_visibility_clear(std::string_view data, Xid, wal::RedoPages& pages) {   // bits from `first` on

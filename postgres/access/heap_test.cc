@@ -123,9 +123,9 @@ TEST_CASE("HOT: updates of other columns stay on the page, chains lead to the vi
   CHECK(heap::fetch(rel, std::span(&root, 1), txn::statement_snapshot(), w->wanted(), arena, source) == 0);
   txn::commit();
   int cleaned = 0;
-  heap::vacuum(rel, [&](std::span<const Tid> dead) {
-    cleaned += static_cast<int>(dead.size());
-    CHECK(dead[0] == root);
+  heap::vacuum(rel, [&](const heap::DeadTids& dead) {
+    cleaned += static_cast<int>(dead.count());
+    CHECK(dead.contains(root));
   });
   CHECK(cleaned == 1);
   CHECK(test_check(rel).empty());
@@ -164,7 +164,7 @@ TEST_CASE("wide values: compressed, out of line, kept by updates that leave them
   CHECK(test_update(rel, r.tid, 1, 6, "short").status == heap::ModifyStatus::kOk);
   txn::commit();
   CHECK(test_check(rel).empty());
-  heap::vacuum(rel, [](std::span<const Tid>) {});
+  heap::vacuum(rel, [](const heap::DeadTids&) {});
   txn::start();
   test_insert(rel, 4, 0, noise);   // into the freed pages
   txn::commit();
@@ -197,7 +197,7 @@ TEST_CASE("multi_insert fills pages, vacuum marks them all-visible and gives emp
   txn::commit();
   uint32_t pages = raw(buffer::page_count(rel.file, Fork::kMain));
   CHECK(pages < 35);
-  auto stats = heap::vacuum(rel, [](std::span<const Tid>) {});
+  auto stats = heap::vacuum(rel, [](const heap::DeadTids&) {});
   CHECK(stats.tuples_left == n);
   CHECK(stats.pages_all_visible == pages);
   CHECK(heap::all_visible(rel, PageNo{3}));
@@ -217,7 +217,7 @@ TEST_CASE("multi_insert fills pages, vacuum marks them all-visible and gives emp
     if (raw(t.page) >= 2) heap::remove(rel, t, txn::statement_snapshot());
   CHECK(!heap::all_visible(rel, PageNo{3}));
   txn::commit();
-  stats = heap::vacuum(rel, [](std::span<const Tid>) {});
+  stats = heap::vacuum(rel, [](const heap::DeadTids&) {});
   CHECK(raw(buffer::page_count(rel.file, Fork::kMain)) == 2);
   CHECK(stats.tuples_removed > 4000);
   CHECK(test_check(rel).empty());

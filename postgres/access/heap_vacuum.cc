@@ -1,4 +1,5 @@
-// VACUUM: prunes every page that is not all-visible, has the dead roots' index entries removed, then frees their line pointers; rewrites the free space map, sets
+// VACUUM: prunes every page that is not all-visible (the others are not even read), has the dead roots' index entries removed, then frees their line pointers (without
+// indexes at once); rewrites the free space map, sets
 // visibility bits, removes dead chunks of the toast fork, and gives empty pages at the end back.
 #include <algorithm>
 
@@ -15,7 +16,7 @@ namespace {
 
 using region::LatchMode;
 
-constexpr size_t kMaxDead = 8 << 20;   // tids collected before the indexes are cleaned (64 MB)
+constexpr size_t kMaxDeadBytes = 16 << 20;   // of collected tids before the indexes are cleaned
 constexpr uint32_t kMinTruncate = 16;  // fewer empty pages at the end are not worth the lock
 
 // Pinned and exclusively latched with nobody else's pin; empty after some patience: then the page is left for the next time.
@@ -42,19 +43,26 @@ struct HeldLock {
 
 class Vacuum {
  public:
-  Vacuum(const RelationDesc& rel, const std::function<void(std::span<const Tid>)>& clean) : rel_(rel), clean_(clean), horizon_(txn::oldest_needed()) {}
+  Vacuum(const RelationDesc& rel, const CleanIndexes& clean) : rel_(rel), clean_(clean), horizon_(txn::oldest_needed()) {}
 
   VacuumStats run() {
-    PageNo pages = buffer::page_count(rel_.file, Fork::kMain);
-    free_.assign(raw(pages), 0);
-    for (uint32_t p = 0; p < raw(pages); p++) {
-      txn::check_interrupts();
+    uint32_t pages = raw(buffer::page_count(rel_.file, Fork::kMain));
+    free_ = read_free(rel_.file, Fork::kMain, pages);
+    for (uint32_t p = 0; p < pages; p++) {
+      if (p % 64 == 0) txn::check_interrupts();
+      if (p + 1 < pages && bit_set(PageNo{p})) {   // the last page is looked at in any case: it may be empty
+        stats_.pages_all_visible++;
+        continue;
+      }
       first_pass(PageNo{p});
-      if (dead_.size() >= kMaxDead) clean_dead();
+      scanned_++;
+      if (dead_.bytes() >= kMaxDeadBytes) clean_dead();
     }
     clean_dead();
-    stats_.pages = raw(pages);
-    uint32_t kept = truncate(raw(pages));
+    vm_.release();
+    stats_.pages = pages;
+    estimate_tuples(pages);
+    uint32_t kept = truncate(pages);
     free_.resize(kept);
     write_free(rel_.file, Fork::kMain, free_);
     vacuum_toast();
@@ -63,31 +71,41 @@ class Vacuum {
   int64_t dead_left() const { return dead_left_; }
 
  private:
-  void first_pass(PageNo no) {
-    {
-      buffer::PageRef ref = buffer::read(page_id(rel_.file, Fork::kMain, no), LatchMode::kShared, buffer::Access::kScan);
-      Page page(ref);
-      if (page.all_visible() && vm_bit(no)) {
-        stats_.pages_all_visible++;
-        for (uint16_t i = 1; i <= page.items(); i++) stats_.tuples_left += page.item(i).state() == ItemState::kNormal;
-        free_[raw(no)] = free_category(page.room());
-        return;
-      }
+  struct Contents {
+    uint16_t normal = 0, dead = 0, not_visible = 0;   // items; normal ones that somebody may not see
+    bool visible() const { return normal > 0 && not_visible == 0; }
+  };
+  Contents contents_of(const Page& page) {
+    Contents c;
+    if (page.is_new()) return c;
+    for (uint16_t i = 1; i <= page.items(); i++) {
+      ItemState s = page.item(i).state();
+      c.dead = static_cast<uint16_t>(c.dead + (s == ItemState::kDead));
+      if (s != ItemState::kNormal) continue;
+      c.normal++;
+      TupleHeader* t = page.tuple(i);
+      bool visible = xmin_status(t) == txn::XidStatus::kCommitted && t->xmin < raw(horizon_);
+      bool deleted = visible && deleted_by_xmax(t) && xmax_status(t) != txn::XidStatus::kAborted;
+      if (visible && !deleted) continue;
+      c.not_visible++;
+      if (deleted_by_xmax(t)) dead_left_++;
     }
+    return c;
+  }
+
+  void first_pass(PageNo no) {
     buffer::PageRef ref = clean_up_latch(rel_.file, Fork::kMain, no);
     if (!ref) return;
     Page page(ref);
     uint16_t before = normal_items(page);
-    prune(ref, horizon_);
-    stats_.tuples_removed += before - normal_items(page);
-    bool any_dead = false;
-    for (uint16_t i = 1; i <= page.items(); i++)
-      if (page.item(i).state() == ItemState::kDead) {
-        dead_.push_back({no, i});
-        any_dead = true;
-      }
-    stats_.tuples_left += normal_items(page);
-    if (!any_dead) set_all_visible(ref);
+    prune(ref, horizon_, rel_.indexes.empty());
+    Contents c = contents_of(page);
+    stats_.tuples_removed += before - c.normal;
+    stats_.tuples_left += c.normal;
+    if (c.dead)
+      for (uint16_t i = 1; i <= page.items(); i++)
+        if (page.item(i).state() == ItemState::kDead) dead_.add({no, i});
+    if (!c.dead && c.visible()) set_all_visible(ref);
     free_[raw(no)] = free_category(page.room());
   }
 
@@ -99,67 +117,77 @@ class Vacuum {
 
   void clean_dead() {
     if (dead_.empty()) return;
+    vm_.release();
     clean_(dead_);
-    for (size_t i = 0; i < dead_.size();) {
-      size_t end = i;
-      while (end < dead_.size() && dead_[end].page == dead_[i].page) end++;
+    dead_.each_page([&](PageNo no, const uint16_t* items, size_t n) {
       txn::check_interrupts();
-      PageNo no = dead_[i].page;
-      buffer::PageRef ref = buffer::read(page_id(rel_.file, Fork::kMain, no), LatchMode::kExclusive);
-      Page page(ref);
-      if (ref.only_pin() || (ref.release(), ref = clean_up_latch(rel_.file, Fork::kMain, no), bool(ref))) {
-        page = Page(ref);
-        wal::Record rec(wal::Op::kHeapVacuum);
-        rec.page(ref);
-        rec.put(VacuumRecord{static_cast<uint16_t>(end - i)});
-        for (size_t k = i; k < end; k++) {
-          POSTERN_CHECK(page.item(dead_[k].item).state() == ItemState::kDead);
-          rec.put(dead_[k].item);
-        }
-        rec.apply();
-        set_all_visible(ref);
-        free_[raw(no)] = free_category(page.room());
-      }
-      i = end;
-    }
+      second_pass(no, items, n);
+    });
     dead_.clear();
   }
 
-  bool vm_bit(PageNo no) {
-    buffer::PageRef vm = visibility_page(rel_.file, no, false);
-    return vm && visibility_bit(vm.data(), no);
+  // Frees line pointers that no index entry leads to any more; with them gone the page may be visible to everybody.
+  void second_pass(PageNo no, const uint16_t* items, size_t n) {
+    buffer::PageRef ref = clean_up_latch(rel_.file, Fork::kMain, no);
+    if (!ref) return;
+    Page page(ref);
+    int64_t counted = dead_left_;   // by the first pass
+    Contents c = contents_of(page);
+    dead_left_ = counted;
+    bool visible = c.visible() && c.dead == n;
+    if (visible) {
+      map_page(no, true);
+      vm_.latch(LatchMode::kExclusive);
+      stats_.pages_all_visible++;
+    }
+    for (size_t k = 0; k < n; k++) POSTERN_CHECK(page.item(items[k]).state() == ItemState::kDead);
+    {
+      wal::Record rec(wal::Op::kHeapVacuum);
+      rec.page(ref);
+      if (visible) rec.page(vm_);
+      rec.put(VacuumRecord{static_cast<uint16_t>(n), raw(no)});
+      rec.put(items, n * sizeof(uint16_t));
+      rec.apply();
+    }
+    vm_.unlatch();
+    free_[raw(no)] = free_category(page.room());
   }
 
+  // The page of the visibility map with this heap page's bit, in vm_; empty if it doesn't exist.
+  void map_page(PageNo no, bool create) {
+    PageNo map = visibility_page_no(no);
+    if (vm_ && vm_no_ == map) return;
+    vm_ = visibility_page(rel_.file, no, create);
+    vm_no_ = map;
+  }
+  bool bit_set(PageNo no) {
+    map_page(no, false);
+    return vm_ && visibility_bit(vm_.data(), no);
+  }
+
+  // REQUIRES: it is. Pages that may be truncated (no tuples) get no bit.
   void set_all_visible(buffer::PageRef& ref) {
-    Page page(ref);
-    if (page.is_new() || page.items() == 0) return;   // pages that may be truncated keep no bit
-    int64_t dead = 0;
-    bool all = true, any = false;
-    for (uint16_t i = 1; i <= page.items(); i++) {
-      ItemState s = page.item(i).state();
-      if (s == ItemState::kDead) all = false;
-      if (s != ItemState::kNormal) continue;
-      any = true;
-      TupleHeader* t = page.tuple(i);
-      bool visible = xmin_status(t) == txn::XidStatus::kCommitted && t->xmin < raw(horizon_);
-      if (visible && deleted_by_xmax(t)) visible = xmax_status(t) == txn::XidStatus::kAborted;
-      if (!visible) {
-        all = false;
-        if (deleted_by_xmax(t)) dead++;
-      }
-    }
-    dead_left_ += dead;
-    if (!all || !any) return;
     PageNo no = ref.page();
-    buffer::PageRef vm = visibility_page(rel_.file, no, true);
-    vm.latch(LatchMode::kExclusive);
     stats_.pages_all_visible++;
-    if (page.all_visible() && visibility_bit(vm.data(), no)) return;
-    wal::Record rec(wal::Op::kHeapAllVisible);
-    rec.page(ref);
-    rec.page(vm);
-    rec.put(AllVisibleRecord{raw(no)});
-    rec.apply();
+    map_page(no, true);
+    if (Page(ref).all_visible() && visibility_bit(vm_.data(), no)) return;
+    vm_.latch(LatchMode::kExclusive);
+    {
+      wal::Record rec(wal::Op::kHeapAllVisible);
+      rec.page(ref);
+      rec.page(vm_);
+      rec.put(AllVisibleRecord{raw(no)});
+      rec.apply();
+    }
+    vm_.unlatch();
+  }
+
+  // Pages that were skipped hold as many tuples each as the last time.
+  void estimate_tuples(uint32_t pages) {
+    uint32_t skipped = pages - scanned_;
+    if (!skipped) return;
+    double density = rel_.reltuples > 0 && rel_.relpages ? rel_.reltuples / rel_.relpages : static_cast<double>(stats_.tuples_left) / std::max(1u, scanned_);
+    stats_.tuples_left += static_cast<uint64_t>(density * skipped + 0.5);
   }
 
   // Returns how many pages remain.
@@ -199,17 +227,20 @@ class Vacuum {
   }
 
   const RelationDesc& rel_;
-  const std::function<void(std::span<const Tid>)>& clean_;
+  const CleanIndexes& clean_;
   Xid horizon_;
   VacuumStats stats_{};
-  std::vector<Tid> dead_;
+  DeadTids dead_;
   std::vector<uint8_t> free_;
+  buffer::PageRef vm_;   // pinned while its bits are in use
+  PageNo vm_no_{0};
+  uint32_t scanned_ = 0;
   int64_t dead_left_ = 0;
 };
 
 }  // namespace
 
-VacuumStats vacuum(const RelationDesc& rel, const std::function<void(std::span<const Tid>)>& clean_indexes) {
+VacuumStats vacuum(const RelationDesc& rel, const CleanIndexes& clean_indexes) {
   if (!txn::in_block()) txn::release_snapshot();   // its statement's own snapshot would hold the horizon back
   // Two vacuums of one table would free line pointers (and index entries) that are in use again.
   HeldLock one(lock::relation(rel.is_shared() ? Oid{0} : rel.file.database, rel.oid), lock::Mode::kShareUpdateExclusive, lock::Wait::kBlock);

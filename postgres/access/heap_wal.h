@@ -38,8 +38,9 @@ struct __attribute__((packed)) PruneRecord {    // page; then redirects × {from
   uint16_t redirects, dead, unused;
   uint64_t prune_xid;
 };
-struct __attribute__((packed)) VacuumRecord {   // page; then count × item u16 that become unused
+struct __attribute__((packed)) VacuumRecord {   // page, [vm if the page becomes all-visible]; then count × item u16 that become unused
   uint16_t count;
+  uint32_t page;
 };
 struct __attribute__((packed)) AllVisibleRecord {   // page, vm
   uint32_t page;

@@ -6,6 +6,8 @@ namespace {
 constexpr uint32_t kBitsPerPage = (kPageBytes - sizeof(PageHeader)) * 8;
 }
 
+PageNo visibility_page_no(PageNo heap_page) { return PageNo{raw(heap_page) / kBitsPerPage}; }
+
 bool visibility_bit(const uint8_t* vm, PageNo heap_page) {
   uint32_t i = raw(heap_page) % kBitsPerPage;
   return vm[sizeof(PageHeader) + i / 8] >> (i % 8) & 1;
@@ -18,7 +20,7 @@ void set_visibility_bit(uint8_t* vm, PageNo heap_page, bool on) {
 }
 
 buffer::PageRef visibility_page(RelFile file, PageNo heap_page, bool create) {
-  PageNo no{raw(heap_page) / kBitsPerPage};
+  PageNo no = visibility_page_no(heap_page);
   while (raw(buffer::page_count(file, Fork::kVisibility)) <= raw(no)) {
     if (!create) return {};
     buffer::PageRef fresh = buffer::extend(file, Fork::kVisibility);

@@ -1,4 +1,6 @@
 // The mapping of pages to buffers, and the replacement of buffers (clock sweep).
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/base/error.h"
 #include "common/os/process.h"
@@ -8,9 +10,11 @@
 namespace postern::buffer {
 namespace {
 
-constexpr uint32_t kRing = 32;  // buffers that this process's big sequential scans go round in
-uint32_t g_ring[kRing];
-uint32_t g_ring_next = 0;
+// Buffers that this process's big sequential scans go round in. A scan that dirties its pages (vacuum, pruning) makes the ring longer, so that one flush of the WAL
+// serves the writing of many.
+constexpr uint32_t kRing = 32, kLongRing = 256;
+uint32_t g_ring[kLongRing];
+uint32_t g_ring_next = 0, g_ring_size = kRing;
 
 uint32_t owner() { return raw(region::my_slot_no()); }
 
@@ -57,7 +61,14 @@ bool claim_from_ring(uint32_t* out) {
   uint32_t b = g_ring[g_ring_next];
   if (!b || b > g_count) return false;
   uint32_t s = descriptor(b).state.load(std::memory_order_relaxed);
-  if (!(s & kTagged) || (s & (kIo | kDirty | kEvicting)) || (s & kUsageMask) > kUsageOne) return false;
+  if (!(s & kTagged) || (s & (kIo | kEvicting)) || (s & kUsageMask) > kUsageOne) return false;
+  if (s & kDirty) {
+    if (g_ring_size < std::min(kLongRing, g_count / 8)) {
+      g_ring_next = g_ring_size++;
+      return false;
+    }
+    if (!write_victim(b)) return false;
+  }
   if (!evict(b, kUsageOne)) return false;
   *out = b;
   return true;
@@ -141,7 +152,7 @@ void unclaim(uint32_t b) { descriptor(b).state.store(0, std::memory_order_releas
 uint32_t claim_victim(Access access) {
   uint32_t b = 0;
   if (access == Access::kScan && claim_from_ring(&b)) {
-    g_ring_next = (g_ring_next + 1) % kRing;
+    g_ring_next = (g_ring_next + 1) % g_ring_size;
     return b;
   }
   for (uint64_t tries = 0; tries < 20ull * g_count + 1000; ++tries) {
@@ -161,7 +172,7 @@ uint32_t claim_victim(Access access) {
     if (!got) continue;
     if (access == Access::kScan) {
       g_ring[g_ring_next] = b;
-      g_ring_next = (g_ring_next + 1) % kRing;
+      g_ring_next = (g_ring_next + 1) % g_ring_size;
     }
     return b;
   }

@@ -33,7 +33,7 @@ void store_sizes(const RelationDesc& rel, double tuples, PageNo pages, double al
 
 void vacuum_heap(const RelationDesc& rel, const Options& o, UtilityContext* cx) {
   std::vector<uint64_t> removed(rel.indexes.size());
-  heap::VacuumStats s = heap::vacuum(rel, [&](std::span<const Tid> dead) {
+  heap::VacuumStats s = heap::vacuum(rel, [&](const heap::DeadTids& dead) {
     for (size_t i = 0; i < rel.indexes.size(); i++) removed[i] += btree::vacuum(rel.indexes[i], dead).removed;
   });
   store_sizes(rel, static_cast<double>(s.tuples_left), PageNo{static_cast<uint32_t>(s.pages)}, static_cast<double>(s.pages_all_visible));

@@ -276,6 +276,17 @@ class Explainer {
         scan_title(out, "Tid Scan", p, p.relation->name);
         if (p.tid) out.tail.push_back(text("TID Cond", cat("(ctid = ", printer_.print(*p.tid, p, Input::kScan), ")")));
         break;
+      case PlanKind::kBitmapHeapScan:
+        scan_title(out, "Bitmap Heap Scan", p, p.relation->name);
+        cond(out, "Recheck Cond", p.recheck, p, Input::kScan);
+        break;
+      case PlanKind::kBitmapIndexScan:
+        plain_title(out, "Bitmap Index Scan");
+        append(out.title, " on ", p.index->name);
+        out.head.push_back(text("Index Name", p.index->name));
+        index_conds(out, p);
+        break;
+      case PlanKind::kBitmapOr: plain_title(out, "BitmapOr"); break;
       case PlanKind::kIndexScan:
       case PlanKind::kIndexOnlyScan: describe_index_scan(out, p); break;
       case PlanKind::kFunctionScan: scan_title(out, "Function Scan", p, function_name(p)); break;
@@ -325,6 +336,10 @@ class Explainer {
     out.head.push_back(text("Node Type", name));
     out.head.push_back(text("Scan Direction", p.backward ? "Backward" : "Forward"));
     out.head.push_back(text("Index Name", p.index->name));
+    index_conds(out, p);
+  }
+
+  void index_conds(Item& out, const Plan& p) {
     std::string s;
     for (size_t i = 0; i < p.index_conds.size(); i++) {
       std::string c = printer_.index_cond(p.index_conds[i], p);

@@ -17,7 +17,7 @@ namespace {
 
 bool is_scan(const Plan& p) {
   switch (p.kind) {
-    case PlanKind::kSeqScan: case PlanKind::kIndexScan: case PlanKind::kIndexOnlyScan: case PlanKind::kTidScan: case PlanKind::kFunctionScan: case PlanKind::kValuesScan:
+    case PlanKind::kSeqScan: case PlanKind::kIndexScan: case PlanKind::kIndexOnlyScan: case PlanKind::kTidScan: case PlanKind::kBitmapHeapScan: case PlanKind::kFunctionScan: case PlanKind::kValuesScan:
     case PlanKind::kCteScan: case PlanKind::kWorkTableScan: return true;
     default: return false;
   }
@@ -254,7 +254,15 @@ std::string ExprPrinter::sort_key(const sql::SortKey& k, const Plan& plan) {
 
 std::string ExprPrinter::index_cond(const sql::IndexCond& c, const Plan& plan) {
   const IndexDesc::Key& key = plan.index->keys[c.column];
-  std::string column = key.attno > 0 && plan.relation ? quoted_name(plan.relation->attrs[key.attno - 1].name) : std::string("expression");
+  std::string column;
+  if (key.attno > 0 && plan.relation) {
+    column = quoted_name(plan.relation->attrs[key.attno - 1].name);
+  } else {
+    std::string_view texts = plan.index->expressions;
+    for (int16_t k = 0; k < c.column; k++)
+      if (plan.index->keys[k].attno <= 0) texts.remove_prefix(std::min(texts.find('\x01'), texts.size() - 1) + 1);
+    column = texts.substr(0, texts.find('\x01'));
+  }
   if (c.null_test) return cat("(", column, c.null_test == 1 ? " IS NULL)" : " IS NOT NULL)");
   static constexpr std::string_view kOps[] = {"?", "<", "<=", "=", ">=", ">"};
   std::string value = c.value ? print(*c.value, plan, Input::kScan) : "?";

@@ -87,6 +87,9 @@ Maker maker(PlanKind kind) {
     case PlanKind::kSeqScan: return make_seq_scan;
     case PlanKind::kIndexScan:
     case PlanKind::kIndexOnlyScan: return make_index_scan;
+    case PlanKind::kBitmapHeapScan: return make_bitmap_heap_scan;
+    case PlanKind::kBitmapIndexScan:
+    case PlanKind::kBitmapOr: break;   // made by the scan above them
     case PlanKind::kTidScan: return make_tid_scan;
     case PlanKind::kFunctionScan: return make_function_scan;
     case PlanKind::kValuesScan: return make_values_scan;

@@ -87,6 +87,7 @@ std::unique_ptr<Node> make_unique_node(ExecState&, const sql::Plan&);
 std::unique_ptr<Node> make_project_set(ExecState&, const sql::Plan&);
 std::unique_ptr<Node> make_seq_scan(ExecState&, const sql::Plan&);
 std::unique_ptr<Node> make_index_scan(ExecState&, const sql::Plan&);
+std::unique_ptr<Node> make_bitmap_heap_scan(ExecState&, const sql::Plan&);
 std::unique_ptr<Node> make_tid_scan(ExecState&, const sql::Plan&);
 std::unique_ptr<Node> make_recheck_scan(ExecState&, const sql::Plan&, Tid tid);
 std::unique_ptr<Node> make_function_scan(ExecState&, const sql::Plan&);

@@ -12,7 +12,7 @@ using sql::PlanKind;
 
 const Plan* scan_of_tid(const Plan* plan, int column) {
   while (plan) {
-    bool scan = plan->kind == PlanKind::kSeqScan || plan->kind == PlanKind::kIndexScan || plan->kind == PlanKind::kIndexOnlyScan || plan->kind == PlanKind::kTidScan;
+    bool scan = plan->kind == PlanKind::kSeqScan || plan->kind == PlanKind::kIndexScan || plan->kind == PlanKind::kIndexOnlyScan || plan->kind == PlanKind::kTidScan || plan->kind == PlanKind::kBitmapHeapScan;
     int rel = 0;
     if (!plan->targets.empty()) {
       if (column < 0 || static_cast<size_t>(column) >= plan->targets.size()) return nullptr;

@@ -4,9 +4,7 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
-#include "postgres/access/btree.h"
-#include "postgres/access/heap.h"
-#include "postgres/exec/node.h"
+#include "postgres/exec/scan.h"
 #include "postgres/types/array.h"
 #include "postgres/types/scalar_io.h"
 
@@ -14,77 +12,75 @@ namespace postern::exec {
 using sql::Plan;
 using sql::PlanKind;
 
+void IndexKeys::init(Compiler cp, const Plan& plan) {
+  cp_ = cp;
+  cp_.batch_arena = &arena_;
+  plan_ = &plan;
+  size_t n = plan.index_conds.size();
+  values_ = cp.arena->alloc_array<Code*>(n);
+  keys_ = cp.arena->alloc_array<btree::ScanKey>(n);
+  for (size_t i = 0; i < n; i++) {
+    const sql::IndexCond& c = plan.index_conds[i];
+    values_[i] = c.value ? cp_.compile(*c.value) : nullptr;
+    if (c.any_array) arrays_.emplace_back(ArrayKey{i, {}, 0});
+    if (c.strategy == btree::Strategy::kEqual && !c.null_test && !c.any_array && static_cast<size_t>(c.column) == equal_prefix_) equal_prefix_++;
+  }
+}
+
+bool IndexKeys::compute() {
+  arena_.reset();
+  for (size_t i = 0; i < plan_->index_conds.size(); i++) {
+    const sql::IndexCond& c = plan_->index_conds[i];
+    keys_[i] = btree::ScanKey{c.column, c.strategy, 0};
+    if (c.null_test) {
+      keys_[i].null_test = true;
+      keys_[i].search_not_null = c.null_test == 2;
+      if (c.null_test == 1) keys_[i].strategy = btree::Strategy::kEqual;
+      continue;
+    }
+    NullableDatum d = eval_scalar(values_[i]);
+    if (d.null) return false;
+    keys_[i].value = d.value;
+  }
+  for (ArrayKey& a : arrays_) {
+    expand(a);
+    if (a.values.empty()) return false;
+    keys_[a.cond].value = a.values[0];
+  }
+  return true;
+}
+
+void IndexKeys::expand(ArrayKey& a) {
+  const IndexDesc::Key& key = plan_->index->keys[plan_->index_conds[a.cond].column];
+  const TypeInfo& type = type_info(key.type);
+  FnContext cx = make_context(cp_, key.type, key.collation);
+  ArrayView view(keys_[a.cond].value);
+  a.values.clear();
+  a.at = 0;
+  for (uint32_t i = 0; i < view.count(); i++)
+    if (!view.null(i)) a.values.push_back(view.value(i));
+  bool reverse = key.desc != plan_->backward;
+  std::sort(a.values.begin(), a.values.end(), [&](Datum x, Datum y) {
+    int c = compare_datums(cx, type, x, y);
+    return reverse ? c > 0 : c < 0;
+  });
+  a.values.erase(std::unique(a.values.begin(), a.values.end(), [&](Datum x, Datum y) { return compare_datums(cx, type, x, y) == 0; }), a.values.end());
+}
+
+bool IndexKeys::next_array_element() {
+  for (size_t i = arrays_.size(); i-- > 0;) {
+    ArrayKey& a = arrays_[i];
+    if (++a.at < a.values.size()) {
+      keys_[a.cond].value = a.values[a.at];
+      return true;
+    }
+    a.at = 0;
+    keys_[a.cond].value = a.values[0];
+  }
+  return false;
+}
+
 namespace {
-
-// The columns that a scan reads. access/ wants them ascending, the plan has its own order.
-class ScanColumns {
- public:
-  void init(Arena& arena, std::span<const int16_t> attnos) {
-    n_ = static_cast<int>(attnos.size());
-    attnos_ = arena.alloc_array<int16_t>(n_);
-    uint16_t* order = arena.alloc_array<uint16_t>(n_);
-    for (int i = 0; i < n_; i++) order[i] = static_cast<uint16_t>(i);
-    std::sort(order, order + n_, [&](uint16_t a, uint16_t b) { return attnos[a] < attnos[b]; });
-    place_ = arena.alloc_array<uint16_t>(n_);
-    for (int i = 0; i < n_; i++) {
-      attnos_[i] = attnos[order[i]];
-      place_[order[i]] = static_cast<uint16_t>(i);
-    }
-    own_.init(arena, n_);
-    columns_ = arena.alloc_array<Vector>(n_);
-  }
-  heap::Wanted wanted(Arena& arena, uint32_t rows) {
-    if (rows > own_.capacity) {
-      own_.reserve(arena, rows);
-      for (int i = 0; i < n_; i++) columns_[i] = own_.v[place_[i]];
-    }
-    return heap::Wanted{{attnos_, static_cast<size_t>(n_)}, own_.v, nullptr};
-  }
-  // Columns in the plan's order, with NULL arrays dropped where nothing is NULL.
-  Vector* columns(uint32_t rows) {
-    for (int i = 0; i < n_; i++) {
-      columns_[i] = own_.v[place_[i]];
-      trim_nulls(columns_[i], Rows{nullptr, rows});
-    }
-    return columns_;
-  }
-  int size() const { return n_; }
-
- private:
-  int n_ = 0;
-  int16_t* attnos_ = nullptr;
-  uint16_t* place_ = nullptr;    // plan column -> own_ column
-  OwnColumns own_;
-  Vector* columns_ = nullptr;
-};
-
-class ScanNode : public Node {
- public:
-  ScanNode(ExecState& es, const Plan& plan) : Node(es, plan) {
-    columns_.init(es.arena, plan.columns);
-    Compiler cp = compiler();
-    filter_.compile(cp, plan.filter);
-    targets_.compile(cp, plan.targets);
-  }
-
- protected:
-  // Filter and targets over n rows that were read; no rows: none passed.
-  Batch emit(uint32_t n) { return emit(columns_.columns(n), columns_.size(), n); }
-  Batch emit(Vector* columns, int ncols, uint32_t n) {
-    EvalInput in{{columns, nullptr}, n};
-    Rows rows{nullptr, n};
-    if (!filter_.empty()) {
-      rows = filter_.apply(in, rows);
-      count_filtered(n - rows.count);
-    }
-    if (!rows.count) return {};
-    if (targets_.empty()) return Batch{columns, ncols, rows};
-    return targets_.apply(in, rows);
-  }
-  ScanColumns columns_;
-  Predicate filter_;
-  Projection targets_;
-};
 
 class SeqScanNode final : public ScanNode {
  public:
@@ -119,19 +115,8 @@ class SeqScanNode final : public ScanNode {
 class IndexScanNode final : public ScanNode {
  public:
   IndexScanNode(ExecState& es, const Plan& plan) : ScanNode(es, plan), only_(plan.kind == PlanKind::kIndexOnlyScan) {
-    size_t n = plan.index_conds.size();
-    values_ = es.arena.alloc_array<Code*>(n);
-    keys_ = es.arena.alloc_array<btree::ScanKey>(n);
-    Compiler cp = compiler();
-    cp.batch_arena = &key_arena_;
-    size_t equal = 0;
-    for (size_t i = 0; i < n; i++) {
-      const sql::IndexCond& c = plan.index_conds[i];
-      values_[i] = c.value ? cp.compile(*c.value) : nullptr;
-      if (c.any_array) arrays_.emplace_back(ArrayKey{i, {}, 0});
-      if (c.strategy == btree::Strategy::kEqual && !c.null_test && !c.any_array && static_cast<size_t>(c.column) == equal) equal++;
-    }
-    one_row_ = plan.index->unique && equal == plan.index->keys.size();
+    keys_.init(compiler(), plan);
+    one_row_ = plan.index->unique && keys_.equal_prefix() == plan.index->keys.size();
     batch_ = one_row_ ? 4 : plan.rows < 16 ? 32 : 256;
     if (only_) init_index_columns();
   }
@@ -154,7 +139,10 @@ class IndexScanNode final : public ScanNode {
       Batch b;
       uint32_t found = only_ ? read_index_only(b) : read_heap(b);
       if (!found) {
-        if (next_array_element()) continue;
+        if (keys_.next_array_element()) {
+          open();
+          continue;
+        }
         done_ = true;
         return {};
       }
@@ -168,12 +156,6 @@ class IndexScanNode final : public ScanNode {
   }
 
  private:
-  struct ArrayKey {
-    size_t cond;
-    std::vector<Datum> values;   // sorted in index order, distinct
-    size_t at;
-  };
-
   void init_index_columns() {
     const IndexDesc& index = *plan_.index;
     index_columns_.init(es_.arena, static_cast<int>(index.keys.size() + index.included.size()));
@@ -194,64 +176,13 @@ class IndexScanNode final : public ScanNode {
   bool start() {
     started_ = true;
     check_interrupts();
-    key_arena_.reset();
-    size_t n = plan_.index_conds.size();
-    for (size_t i = 0; i < n; i++) {
-      const sql::IndexCond& c = plan_.index_conds[i];
-      keys_[i] = btree::ScanKey{c.column, c.strategy, 0};
-      if (c.null_test) {
-        keys_[i].null_test = true;
-        keys_[i].search_not_null = c.null_test == 2;
-        if (c.null_test == 1) keys_[i].strategy = btree::Strategy::kEqual;
-        continue;
-      }
-      NullableDatum d = eval_scalar(values_[i]);
-      if (d.null) return false;
-      keys_[i].value = d.value;
-    }
-    for (ArrayKey& a : arrays_) {
-      expand(a);
-      if (a.values.empty()) return false;
-      keys_[a.cond].value = a.values[0];
-    }
+    if (!keys_.compute()) return false;
     open();
     return true;
   }
   void open() {
-    std::span<const btree::ScanKey> keys{keys_, plan_.index_conds.size()};
-    if (!scan_) scan_.emplace(*plan_.index, keys, plan_.backward, plan_.relation);
-    else scan_->rescan(keys);
-  }
-
-  void expand(ArrayKey& a) {
-    const IndexDesc::Key& key = plan_.index->keys[plan_.index_conds[a.cond].column];
-    const TypeInfo& type = type_info(key.type);
-    FnContext cx = make_context(compiler(), key.type, key.collation);
-    ArrayView view(keys_[a.cond].value);
-    a.values.clear();
-    a.at = 0;
-    for (uint32_t i = 0; i < view.count(); i++)
-      if (!view.null(i)) a.values.push_back(view.value(i));
-    bool reverse = key.desc != plan_.backward;
-    std::sort(a.values.begin(), a.values.end(), [&](Datum x, Datum y) {
-      int c = compare_datums(cx, type, x, y);
-      return reverse ? c > 0 : c < 0;
-    });
-    a.values.erase(std::unique(a.values.begin(), a.values.end(), [&](Datum x, Datum y) { return compare_datums(cx, type, x, y) == 0; }), a.values.end());
-  }
-  // The next combination of array elements, the last array turning fastest.
-  bool next_array_element() {
-    for (size_t i = arrays_.size(); i-- > 0;) {
-      ArrayKey& a = arrays_[i];
-      if (++a.at < a.values.size()) {
-        keys_[a.cond].value = a.values[a.at];
-        open();
-        return true;
-      }
-      a.at = 0;
-      keys_[a.cond].value = a.values[0];
-    }
-    return false;
+    if (!scan_) scan_.emplace(*plan_.index, keys_.keys(), plan_.backward, plan_.relation);
+    else scan_->rescan(keys_.keys());
   }
 
   // Returns how many index entries were read.
@@ -263,7 +194,7 @@ class IndexScanNode final : public ScanNode {
     if (rows < n)
       for (uint32_t i = 0; i < n; i++)
         if (dead_[i]) scan_->kill(tids_[i]);
-    if (one_row_ && rows) done_ = arrays_.empty();
+    if (one_row_ && rows) done_ = !keys_.has_arrays();
     if (rows) b = emit(rows);
     return n;
   }
@@ -312,10 +243,7 @@ class IndexScanNode final : public ScanNode {
   }
 
   bool only_, one_row_ = false, started_ = false, done_ = false;
-  Arena key_arena_{256};
-  Code** values_;
-  btree::ScanKey* keys_;
-  std::vector<ArrayKey> arrays_;
+  IndexKeys keys_;
   std::optional<btree::Scan> scan_;
   uint32_t batch_, tid_capacity_ = 0;
   Tid* tids_ = nullptr;

@@ -391,6 +391,7 @@ void Session::refresh_cached() {
   p.enable_sort = s.get_bool("enable_sort");
   p.enable_material = s.get_bool("enable_material");
   p.enable_tidscan = s.get_bool("enable_tidscan");
+  p.enable_bitmapscan = s.get_bool("enable_bitmapscan");
   lock::set_lock_timeout(static_cast<int>(cached_.lock_timeout_ms));
   lock::set_deadlock_timeout(static_cast<int>(s.get_int("deadlock_timeout")));
   txn::set_synchronous_commit(s.get("synchronous_commit") != "off");

@@ -118,6 +118,7 @@ class Maintenance {
         last_reap = now;
       }
       if (g_child.exchange(false)) collect();
+      wal::flush(wal::insert_lsn());   // commits with synchronous_commit=off
       if (now - last_checkpoint >= checkpoint_timeout_us_ || wal::bytes_since_checkpoint() >= max_wal_bytes_ / 2) {
         wal::checkpoint();
         last_checkpoint = os::monotonic_us();

@@ -205,6 +205,37 @@ std::vector<Expr*> ordered(const std::vector<Qual*>& quals) {
 }
 }  // namespace
 
+std::span<IndexCond> QueryPlanner::index_conds(const Path& p) {
+  std::vector<IndexCond> conds;
+  for (const IndexClause& c : p.clauses) {
+    IndexCond k{c.column, c.strategy};
+    k.value = resolve(c.value, nullptr, nullptr);
+    k.null_test = c.null_test;
+    k.any_array = c.any_array;
+    conds.push_back(k);
+  }
+  return to_span(arena_, conds);
+}
+
+// The nodes that give a bitmap heap scan its tids.
+Plan* QueryPlanner::build_bitmap(const Path& p, const RangeEntry& r) {
+  std::vector<Plan*> parts;
+  for (const Path* part : p.parts) {
+    Plan* scan = new_plan(PlanKind::kBitmapIndexScan, part);
+    scan->width = 0;
+    scan->relation = r.relation;
+    scan->index = part->index;
+    scan->index_conds = index_conds(*part);
+    parts.push_back(scan);
+  }
+  if (parts.size() == 1) return parts[0];
+  Plan* any = new_plan(PlanKind::kBitmapOr, nullptr);
+  any->startup_cost = any->total_cost = p.startup;
+  any->rows = p.rows;
+  any->children = to_span(arena_, parts);
+  return any;
+}
+
 Built QueryPlanner::build_scan(const Path& p) {
   RangeEntry* r = rt_[p.rel];
   Built b;
@@ -226,7 +257,8 @@ Built QueryPlanner::build_scan(const Path& p) {
     case PlanKind::kSeqScan:
     case PlanKind::kIndexScan:
     case PlanKind::kIndexOnlyScan:
-    case PlanKind::kTidScan: {
+    case PlanKind::kTidScan:
+    case PlanKind::kBitmapHeapScan: {
       Plan* plan = b.plan = new_plan(p.kind, &p);
       plan->relation = r->relation;
       plan->alias = r->alias;
@@ -254,6 +286,10 @@ Built QueryPlanner::build_scan(const Path& p) {
             again.push_back(c.source->e);
             add(c.source->e);
           }
+      for (Qual* q : p.recheck) {
+        again.push_back(q->e);
+        add(q->e);
+      }
       std::sort(base.cols.begin(), base.cols.end(), [](Expr* a, Expr* c) { return a->attno < c->attno; });
       std::vector<int16_t> columns;
       for (Expr* c : base.cols) columns.push_back(c->attno);
@@ -263,15 +299,8 @@ Built QueryPlanner::build_scan(const Path& p) {
       plan->index = p.index;
       plan->backward = p.backward;
       plan->tid = resolve(p.tid, nullptr, nullptr);
-      std::vector<IndexCond> conds;
-      for (const IndexClause& c : p.clauses) {
-        IndexCond k{c.column, c.strategy};
-        k.value = resolve(c.value, nullptr, nullptr);
-        k.null_test = c.null_test;
-        k.any_array = c.any_array;
-        conds.push_back(k);
-      }
-      plan->index_conds = to_span(arena_, conds);
+      plan->index_conds = index_conds(p);
+      if (!p.parts.empty()) plan->left = build_bitmap(p, *r);
       std::sort(needed.begin(), needed.end(), [](Expr* a, Expr* c) { return a->attno < c->attno; });
       if (needed.size() != base.cols.size()) plan->targets = resolve_all(needed, &base, nullptr);
       set_output(plan, needed);

@@ -15,6 +15,7 @@ enum class PlanKind : uint8_t {
   kProject,         // targets over the child
   kFilter,
   kSeqScan, kIndexScan, kIndexOnlyScan, kTidScan,
+  kBitmapHeapScan /* left: */, kBitmapIndexScan, kBitmapOr /* of the children */,
   kFunctionScan, kValuesScan, kSubqueryScan, kCteScan, kWorkTableScan,
   kNestLoop, kHashJoin, kMergeJoin,
   kHashAgg, kSortAgg /* input sorted by the keys, or no keys */,

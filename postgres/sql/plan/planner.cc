@@ -6,6 +6,7 @@
 
 #include "common/base/error.h"
 #include "postgres/sql/plan/planner_internal.h"
+#include "postgres/types/facts/facts.h"
 #include "postgres/types/type_info.h"
 
 namespace postern::sql {
@@ -44,6 +45,119 @@ Built QueryPlanner::plan_scan_join(double tuple_fraction, const std::vector<Orde
   return build(*best);
 }
 
+namespace {
+
+// Expressions of a query that become part of a sub-select of it: references to outer levels are one level further out.
+class Deeper : public Mutator {
+ public:
+  using Mutator::Mutator;
+
+ protected:
+  Expr* pre(Expr* e, int depth) override {
+    if ((e->kind != ExprKind::kColumn && e->kind != ExprKind::kAgg) || e->levels_up <= depth) return nullptr;
+    Expr* c = arena_.make<Expr>(*e);
+    c->levels_up++;
+    return c;
+  }
+};
+
+class ReplaceAggs : public Mutator {
+ public:
+  ReplaceAggs(Arena& arena, const std::vector<std::pair<Expr*, Expr*>>& by) : Mutator(arena), by_(by) {}
+
+ protected:
+  Expr* pre(Expr* e, int depth) override {
+    if (depth == 0 && e->kind == ExprKind::kAgg)
+      for (auto& [agg, sub] : by_)
+        if (equal_expr(agg, e)) return sub;
+    return nullptr;
+  }
+
+ private:
+  const std::vector<std::pair<Expr*, Expr*>>& by_;
+};
+
+}  // namespace
+
+// SELECT min(x), max(y) FROM one table: each aggregate is the first row of an index in its order, when there is one and reading that much
+// of it costs less than reading the table.
+void QueryPlanner::replace_min_max() {
+  if (!q_->has_aggs || !q_->group_by.empty() || !q_->grouping_sets.empty() || q_->has_windows || q_->has_set_funcs || !q_->ctes.empty() || !q_->row_marks.empty()) return;
+  if (!q_->from || q_->from->is_join || q_->from->rel < 0 || rt_[q_->from->rel]->kind != RteKind::kTable || !sh_.settings.enable_indexscan) return;
+  int rel = q_->from->rel;
+  const RelationDesc* table = rt_[rel]->relation;
+  if (table->indexes.empty() || (q_->where && facts_of(q_->where).has_subquery)) return;
+  for (const Target& t : q_->targets)
+    if (facts_of(t.expr).has_subquery) return;
+  for (const SortKey& k : q_->order_by)
+    if (facts_of(k.expr).has_subquery) return;
+  if (q_->having && facts_of(q_->having).has_subquery) return;
+  std::vector<Expr*> aggs, windows;
+  collect_aggs(aggs, windows);
+  std::vector<std::pair<Expr*, Expr*>> replaced;
+  double cost = 0;
+  for (Expr* a : aggs) {
+    const facts::ProcFact* f = facts::find_proc(a->fn);
+    bool max = f && f->name() == "max";
+    if (!f || (!max && f->name() != "min") || a->args.size() != 1 || a->filter || !a->order.empty()) return;
+    Expr* x = a->args[0];
+    ExprFacts facts = facts_of(x);
+    if (!facts.rels || facts.is_volatile || facts.has_subquery || facts.outer) return;
+    bool indexed = false;
+    for (const IndexDesc& index : table->indexes)
+      for (size_t k = 0; k < index.keys.size() && !indexed; k++) indexed = equal_expr(strip_relabel(index_key_column(index, rel, k)), strip_relabel(x));
+    if (!indexed) return;
+    Query* s = arena_.make<Query>();
+    s->rtable = q_->rtable;
+    s->from = q_->from;
+    Expr* not_null = arena_.make<Expr>(Expr{.kind = ExprKind::kIsNotNull});
+    not_null->type = oid::kBool;
+    not_null->args = to_span(arena_, std::vector<Expr*>{strip_relabel(x)});
+    std::vector<Expr*> where;
+    split_and(Deeper(arena_).expr(q_->where), where);
+    where.push_back(not_null);
+    s->where = make_and(arena_, where);
+    s->targets = to_span(arena_, std::vector<Target>{{x, f->name()}});
+    // As the index has its NULLs; there are none.
+    bool nulls_first = max;
+    for (const IndexDesc& index : table->indexes)
+      for (size_t k = 0; k < index.keys.size(); k++)
+        if (equal_expr(strip_relabel(index_key_column(index, rel, k)), strip_relabel(x))) nulls_first = index.keys[k].nulls_first != (index.keys[k].desc != max);
+    s->order_by = to_span(arena_, std::vector<SortKey>{{strip_relabel(x), max, nulls_first}});
+    s->limit = make_const(arena_, oid::kInt8, from_int(1), false);
+    owned_.push_back(std::make_unique<QueryPlanner>(sh_, this, s));
+    std::vector<ParamRef> params;
+    auto* saved = collecting;
+    collecting = &params;
+    const Plan* trial = owned_.back()->run();
+    collecting = saved;
+    const Plan* scan = trial->left;
+    while (scan && (scan->kind == PlanKind::kProject || scan->kind == PlanKind::kResult)) scan = scan->left;
+    if (trial->kind != PlanKind::kLimit || !scan || (scan->kind != PlanKind::kIndexScan && scan->kind != PlanKind::kIndexOnlyScan)) return;
+    cost += trial->total_cost;
+    Expr* sub = arena_.make<Expr>(Expr{.kind = ExprKind::kSubquery});
+    sub->type = a->type;
+    sub->typmod = a->typmod;
+    sub->collation = a->collation;
+    sub->sub_kind = SubKind::kScalar;
+    sub->subquery = s;
+    sub->name = a->name;
+    replaced.emplace_back(a, sub);
+  }
+  base_.resize(rt_.size());
+  const BaseInfo& b = base_info(rel);
+  if (replaced.empty() || cost >= b.pages * sh_.settings.seq_page_cost + b.tuples * (sh_.settings.cpu_tuple_cost + sh_.settings.cpu_operator_cost)) return;
+  ReplaceAggs by(arena_, replaced);
+  q_->targets = by.targets(q_->targets, 0);
+  q_->having = by.expr(q_->having, 0);
+  q_->order_by = by.sort_keys(q_->order_by, 0);
+  q_->where = q_->having;   // one row, or none
+  q_->having = nullptr;
+  q_->from = nullptr;
+  q_->has_aggs = q_->has_group = false;
+  q_->has_subqueries = true;
+}
+
 Plan* QueryPlanner::run(double tuple_fraction) {
   if (q_->command != Command::kSelect) return plan_modify();
   if (q_->set_tree) {
@@ -53,6 +167,7 @@ Plan* QueryPlanner::run(double tuple_fraction) {
     return plan_set_tree(tuple_fraction);
   }
   prep();
+  replace_min_max();
   std::vector<Expr*> exprs;
   size_t visible = 0;
   for (Target& t : q_->targets)

@@ -12,7 +12,7 @@ struct PlannerSettings {
   double effective_cache_pages = 524288;
   double work_mem_bytes = 4 << 20;
   bool enable_seqscan = true, enable_indexscan = true, enable_indexonlyscan = true, enable_hashjoin = true, enable_mergejoin = true, enable_nestloop = true,
-       enable_hashagg = true, enable_sort = true, enable_material = true, enable_tidscan = true;
+       enable_hashagg = true, enable_sort = true, enable_material = true, enable_tidscan = true, enable_bitmapscan = true;
   double cursor_tuple_fraction = 1.0;   // < 1: prefer a fast start
 };
 

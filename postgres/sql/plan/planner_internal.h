@@ -5,6 +5,7 @@
 // Plan nodes and rewrites expressions to the outputs of the nodes below (Out).
 #pragma once
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "postgres/catalog/catalog.h"
@@ -52,7 +53,10 @@ struct Path {
   std::vector<IndexClause> clauses;
   std::vector<Qual*> filter;           // scan: what is left to check; join: after null extension
   bool backward = false;
+  double fetched = 0, index_cost = 0;  // index scan: entries read, and what that costs
   Expr* tid = nullptr;
+  std::vector<const Path*> parts;      // bitmap scan: index scans that give its rows
+  std::vector<Qual*> recheck;          // bitmap scan: what they guarantee
   // joins
   const Path *left = nullptr, *right = nullptr;
   JoinType join = JoinType::kInner;
@@ -141,10 +145,16 @@ class QueryPlanner {
   // scan_paths.cc
   void make_item_paths(JoinItem& item);
   void add_path(std::vector<Path*>& paths, Path* p);
+  void bitmap_paths(JoinItem& item);
   void index_paths(JoinItem& item, const std::vector<Qual*>& quals, RelSet outer, std::vector<Path*>& out);
   bool match_index(const IndexDesc& index, int rel, const std::vector<Qual*>& quals, RelSet outer, std::vector<IndexClause>& clauses);
   Path* index_path(JoinItem& item, const IndexDesc& index, std::vector<IndexClause> clauses, const std::vector<Qual*>& quals, RelSet outer, bool backward);
   bool index_covers(const IndexDesc& index, int rel);
+  // An index's key expressions (nullptr for plain columns) and predicate, over columns of range entry rel.
+  struct IndexExprs { std::vector<Expr*> keys, predicate; };
+  const IndexExprs& index_exprs(const IndexDesc& index, int rel);
+  bool implied(Expr* predicate, const std::vector<Qual*>& quals);
+  Expr* index_key_column(const IndexDesc& index, int rel, size_t k);
   struct BaseInfo { double pages = 1, tuples = 1, visible = 0; int width = 8; bool ready = false; };
   BaseInfo& base_info(int rel);
 
@@ -162,6 +172,11 @@ class QueryPlanner {
   // selectivity.cc
   double selectivity(Expr* e);
   double qual_selectivity(const Qual& q) { return selectivity(q.e); }
+  double conjunction_selectivity(std::span<Expr* const> exprs);   // pairs of inequalities on one column count as a range
+  double conjunction_selectivity(const std::vector<Qual*>& quals);
+  double equal_selectivity(Expr* column, Expr* value);
+  double below_selectivity(const catalog::ColumnStats& s, Oid column_type, Datum value);
+  double prefix_selectivity(const catalog::ColumnStats& s, const Expr* column, std::string_view pattern);
   double eq_join_selectivity(Expr* l, Expr* r);
   double distinct_values(Expr* e, double rows);
   std::shared_ptr<const catalog::ColumnStats> stats_of(Expr* e, double* tuples = nullptr);
@@ -169,6 +184,8 @@ class QueryPlanner {
   // build.cc
   Built build(const Path& p);
   Built build_scan(const Path& p);
+  std::span<IndexCond> index_conds(const Path& p);
+  Plan* build_bitmap(const Path& p, const RangeEntry& r);
   Built build_join(const Path& p);
   Expr* resolve(Expr* e, const Out* left, const Out* right);
   std::span<Expr*> resolve_all(const std::vector<Expr*>& v, const Out* left, const Out* right);
@@ -194,6 +211,7 @@ class QueryPlanner {
   void add_filter(Built& b, const std::vector<Expr*>& quals);
   bool order_satisfied(const std::vector<OrderCol>& have, const std::vector<OrderCol>& want) const;
   Plan* plan_modify();
+  void replace_min_max();
   Built plan_scan_join(double tuple_fraction, const std::vector<OrderCol>& want_order, bool* ordered);
   Plan* finish(Built& b, std::vector<Expr*> exprs, size_t visible, const std::vector<OrderCol>& order, bool ordered);
   std::vector<OrderCol> order_of(std::span<SortKey> keys) const;
@@ -205,6 +223,7 @@ class QueryPlanner {
   Query* q_;
   std::vector<RangeEntry*> rt_;
   std::vector<BaseInfo> base_;
+  std::vector<std::pair<std::pair<const IndexDesc*, int>, std::unique_ptr<IndexExprs>>> index_exprs_;
   std::vector<QueryPlanner*> sub_planners_;               // per rtable entry with a subquery, once planned
   std::vector<Plan*> sub_plans_;
   std::vector<std::vector<ParamRef>> lateral_params_;     // per rtable entry

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "postgres/sql/analyze/analyze.h"
 #include "postgres/sql/plan/planner_internal.h"
 #include "postgres/types/facts/facts.h"
 #include "postgres/types/type_info.h"
@@ -109,11 +110,115 @@ bool QueryPlanner::index_covers(const IndexDesc& index, int rel) {
   return true;
 }
 
+namespace {
+// Moves an expression over range entry 0 to another one.
+class ToRel : public Mutator {
+ public:
+  ToRel(Arena& arena, int rel) : Mutator(arena), rel_(rel) {}
+
+ protected:
+  Expr* pre(Expr* e, int) override {
+    if (e->kind != ExprKind::kColumn) return nullptr;
+    Expr* c = arena_.make<Expr>(*e);
+    c->rel = rel_;
+    return c;
+  }
+
+ private:
+  int rel_;
+};
+
+// column <op> constant, turned so that the column is on the left.
+bool simple_comparison(Expr* e, Expr** column, btree::Strategy* s, Expr** value) {
+  if (e->kind != ExprKind::kFunc || e->args.size() != 2 || !raw(e->oper)) return false;
+  const facts::OperFact* op = facts::find_oper(e->oper);
+  if (!op || !strategy_of(op->name(), s)) return false;
+  int side = e->args[1]->kind == ExprKind::kConst ? 0 : 1;
+  *column = e->args[side];
+  *value = e->args[1 - side];
+  if (side) *s = commute(*s);
+  return (*value)->kind == ExprKind::kConst && !(*value)->null;
+}
+}  // namespace
+
+const QueryPlanner::IndexExprs& QueryPlanner::index_exprs(const IndexDesc& index, int rel) {
+  for (auto& [key, x] : index_exprs_)
+    if (key == std::pair(&index, rel)) return *x;
+  auto x = std::make_unique<IndexExprs>();
+  const RelationDesc* table = rt_[rel]->relation;
+  auto bound = [&](std::string_view text, Oid type) { return fold(ToRel(arena_, rel).expr(analyze_expression(text, table, type, -1, arena_)), {}, sh_.cx, arena_); };
+  std::string_view texts = index.expressions;
+  for (const IndexDesc::Key& k : index.keys) {
+    x->keys.push_back(nullptr);
+    if (k.attno) continue;
+    size_t end = texts.find('\x01');
+    x->keys.back() = bound(texts.substr(0, end), Oid{0});
+    texts = end == std::string_view::npos ? std::string_view{} : texts.substr(end + 1);
+  }
+  if (!index.predicate.empty()) split_and(bound(index.predicate, oid::kBool), x->predicate);
+  index_exprs_.emplace_back(std::pair(&index, rel), std::move(x));
+  return *index_exprs_.back().second;
+}
+
+// Do the conditions make sure that the predicate is true? Only simple proofs: the same condition, a comparison of the same column with a constant
+// further inside, IS NOT NULL of a column that a strict condition tests, one arm of an OR.
+bool QueryPlanner::implied(Expr* predicate, const std::vector<Qual*>& quals) {
+  if (predicate->kind == ExprKind::kAnd) return std::all_of(predicate->args.begin(), predicate->args.end(), [&](Expr* p) { return implied(p, quals); });
+  if (predicate->kind == ExprKind::kConst) return !predicate->null && predicate->value;
+  for (const Qual* q : quals)
+    if (equal_expr(q->e, predicate)) return true;
+  if (predicate->kind == ExprKind::kOr) return std::any_of(predicate->args.begin(), predicate->args.end(), [&](Expr* p) { return implied(p, quals); });
+  if (predicate->kind == ExprKind::kIsNotNull) {
+    for (const Qual* q : quals) {
+      Expr* e = q->e;
+      bool strict = (e->kind == ExprKind::kFunc && is_strict_fn(e->fn)) || e->kind == ExprKind::kAnyArray;
+      if (strict && !e->args.empty() && (equal_expr(strip_relabel(e->args[0]), predicate->args[0]) || (e->args.size() == 2 && equal_expr(strip_relabel(e->args[1]), predicate->args[0])))) return true;
+    }
+    return false;
+  }
+  Expr *column, *limit, *c2, *value;
+  btree::Strategy want, have;
+  using enum btree::Strategy;
+  if (!simple_comparison(predicate, &column, &want, &limit)) return false;
+  FnContext cx = sh_.cx;
+  cx.arena = &arena_;
+  for (const Qual* q : quals) {
+    if (!simple_comparison(q->e, &c2, &have, &value) || !equal_expr(strip_relabel(column), strip_relabel(c2)) || value->type != limit->type) continue;
+    int c = compare_datums(cx, type_info(value->type), value->value, limit->value);
+    bool lower = want == kGreater || want == kGreaterEqual;
+    int inside = lower ? c : -c;   // > 0: strictly inside
+    if (have == kEqual) {
+      if (want == kEqual ? c == 0 : inside > 0 || (inside == 0 && (want == kGreaterEqual || want == kLessEqual))) return true;
+      continue;
+    }
+    if (want == kEqual || lower != (have == kGreater || have == kGreaterEqual)) continue;
+    bool open = have == kGreater || have == kLess, open_wanted = want == kGreater || want == kLess;
+    if (inside > 0 || (inside == 0 && (open || !open_wanted))) return true;
+  }
+  return false;
+}
+
+// What key k of the index is: a column of range entry rel, or its expression.
+Expr* QueryPlanner::index_key_column(const IndexDesc& index, int rel, size_t k) {
+  int16_t attno = index.keys[k].attno;
+  if (attno <= 0) return index_exprs(index, rel).keys[k];
+  Expr* col = arena_.make<Expr>(Expr{.kind = ExprKind::kColumn});
+  RangeEntry* r = rt_[rel];
+  col->rel = rel;
+  col->attno = attno;
+  col->type = r->types[attno - 1];
+  col->typmod = r->typmods.empty() ? -1 : r->typmods[attno - 1];
+  col->collation = r->collations.empty() ? Oid{0} : r->collations[attno - 1];
+  col->name = r->columns[attno - 1];
+  return col;
+}
+
 bool QueryPlanner::match_index(const IndexDesc& index, int rel, const std::vector<Qual*>& quals, RelSet outer, std::vector<IndexClause>& clauses) {
   RelSet me = RelSet{1} << rel;
   auto is_key = [&](Expr* e, size_t k) {
     Expr* c = strip_relabel(e);
-    return index.keys[k].attno > 0 && c->kind == ExprKind::kColumn && c->levels_up == 0 && c->rel == rel && c->attno == index.keys[k].attno;
+    if (index.keys[k].attno <= 0) return c->kind != ExprKind::kConst && equal_expr(c, strip_relabel(index_exprs(index, rel).keys[k]));
+    return c->kind == ExprKind::kColumn && c->levels_up == 0 && c->rel == rel && c->attno == index.keys[k].attno;
   };
   auto usable = [&](Expr* v) {
     ExprFacts f = facts_of(v);
@@ -211,25 +316,29 @@ Path* QueryPlanner::index_path(JoinItem& item, const IndexDesc& index, std::vect
   p->outer = outer;
   p->index = &index;
   p->backward = backward;
-  double sel = 1, index_sel = 1;
   bool all_eq = true;
   size_t eq_columns = 0;
-  std::vector<Qual*> used;
+  std::vector<Qual*> used, rest;
   for (const IndexClause& c : clauses) {
-    bool seen = std::find(used.begin(), used.end(), c.source) != used.end();
-    if (!seen && c.source) {
-      used.push_back(c.source);
-      index_sel *= qual_selectivity(*c.source);
-    }
+    if (c.source && std::find(used.begin(), used.end(), c.source) == used.end()) used.push_back(c.source);
     if (c.strategy == btree::Strategy::kEqual && !c.any_array && !c.null_test) eq_columns = std::max<size_t>(eq_columns, c.column + 1);
     else all_eq = false;
-    if (c.source && !c.lossy && seen == false) sel *= 1;
   }
+  const std::vector<Expr*>& predicate = index_exprs(index, item.rel).predicate;
+  auto guaranteed = [&](Qual* q) { return std::any_of(predicate.begin(), predicate.end(), [&](Expr* e) { return equal_expr(e, q->e); }); };
+  bool plain_read = q_->command == Command::kSelect && q_->row_marks.empty();   // else a newer version of the row may have to be tested
   for (Qual* q : quals) {
     bool exact = false;
     for (const IndexClause& c : clauses) exact |= c.source == q && !c.lossy;
-    if (!exact) p->filter.push_back(q);
-    if (std::find(used.begin(), used.end(), q) == used.end()) sel *= qual_selectivity(*q);
+    bool in_predicate = guaranteed(q);
+    if (!exact && !(in_predicate && plain_read)) p->filter.push_back(q);
+    if (std::find(used.begin(), used.end(), q) != used.end()) continue;
+    (in_predicate ? used : rest).push_back(q);
+  }
+  double index_sel = conjunction_selectivity(used), sel = conjunction_selectivity(rest);
+  if (!predicate.empty()) {   // the index holds only the rows of its predicate
+    double share = conjunction_selectivity(std::span<Expr* const>(predicate));
+    if (used.empty() || index_sel > share) index_sel = share;
   }
   double fetched = b.tuples * index_sel;
   if (index.unique && all_eq && eq_columns == index.keys.size()) fetched = std::min(fetched, 1.0);
@@ -238,8 +347,9 @@ Path* QueryPlanner::index_path(JoinItem& item, const IndexDesc& index, std::vect
   if (index.unique && all_eq && eq_columns == index.keys.size()) p->rows = 1;
   bool only = ps.enable_indexonlyscan && index.expressions.empty() && index_covers(index, item.rel);
   if (only) p->kind = PlanKind::kIndexOnlyScan;
-  double index_pages = std::max(1.0, b.tuples * 0.004 + 1);
-  double leaf = std::max(1.0, std::ceil(index_pages * std::min(1.0, fetched / std::max(1.0, b.tuples))));
+  double index_pages = std::max(1.0, static_cast<double>(raw(buffer::page_count(index.file, Fork::kMain))));
+  double in_index = index.predicate.empty() ? b.tuples : std::max(1.0, b.tuples * conjunction_selectivity(std::span<Expr* const>(predicate)));
+  double leaf = std::max(1.0, std::ceil(index_pages * std::min(1.0, fetched / std::max(1.0, in_index))));
   double height = std::max(1.0, std::log2(std::max(2.0, b.tuples)));
   double correlation = 0;
   if (!index.keys.empty() && index.keys[0].attno > 0)
@@ -253,12 +363,12 @@ Path* QueryPlanner::index_path(JoinItem& item, const IndexDesc& index, std::vect
   p->startup = height * ps.cpu_operator_cost + 50 * ps.cpu_operator_cost;
   double filter_cost = static_cast<double>(p->filter.size()) * ps.cpu_operator_cost;
   for (Qual* q : p->filter) if (q->has_subquery) filter_cost += 10;
-  p->total = p->startup + leaf * ps.random_page_cost * (outer ? 0.25 : 1) + fetched * (ps.cpu_index_tuple_cost + ps.cpu_operator_cost * static_cast<double>(clauses.size())) +
-             heap_io + fetched * (ps.cpu_tuple_cost + filter_cost);
+  p->fetched = fetched;
+  p->index_cost = leaf * ps.random_page_cost * (outer ? 0.25 : 1) + fetched * (ps.cpu_index_tuple_cost + ps.cpu_operator_cost * static_cast<double>(clauses.size()));
+  p->total = p->startup + p->index_cost + heap_io + fetched * (ps.cpu_tuple_cost + filter_cost);
   p->width = b.width;
   for (size_t k = 0; k < index.keys.size(); k++) {
     const auto& key = index.keys[k];
-    if (key.attno <= 0) break;
     bool fixed = false, any = false;
     for (const IndexClause& c : clauses) {
       if (c.column != static_cast<int16_t>(k)) continue;
@@ -267,14 +377,7 @@ Path* QueryPlanner::index_path(JoinItem& item, const IndexDesc& index, std::vect
     }
     if (any) break;    // several scans: no order beyond here
     if (fixed) continue;
-    Expr* col = arena_.make<Expr>(Expr{.kind = ExprKind::kColumn});
-    RangeEntry* r = rt_[item.rel];
-    col->rel = item.rel;
-    col->attno = key.attno;
-    col->type = r->types[key.attno - 1];
-    col->typmod = r->typmods.empty() ? -1 : r->typmods[key.attno - 1];
-    col->collation = r->collations.empty() ? Oid{0} : r->collations[key.attno - 1];
-    col->name = r->columns[key.attno - 1];
+    Expr* col = index_key_column(index, item.rel, k);
     p->order.push_back({col, key.desc != backward, key.nulls_first != backward});
   }
   for (const IndexClause& c : clauses)
@@ -286,7 +389,11 @@ Path* QueryPlanner::index_path(JoinItem& item, const IndexDesc& index, std::vect
 void QueryPlanner::index_paths(JoinItem& item, const std::vector<Qual*>& quals, RelSet outer, std::vector<Path*>& out) {
   if (item.rel < 0 || rt_[item.rel]->kind != RteKind::kTable || !sh_.settings.enable_indexscan) return;
   for (const IndexDesc& index : rt_[item.rel]->relation->indexes) {
-    if (!index.valid || !index.predicate.empty() || index.keys.empty()) continue;
+    if (!index.valid || index.keys.empty()) continue;
+    if (!index.predicate.empty()) {
+      const std::vector<Expr*>& predicate = index_exprs(index, item.rel).predicate;
+      if (!std::all_of(predicate.begin(), predicate.end(), [&](Expr* p) { return implied(p, item.restrict); })) continue;
+    }
     std::vector<IndexClause> clauses;
     bool matched = match_index(index, item.rel, quals, outer, clauses);
     if (outer) {
@@ -298,9 +405,78 @@ void QueryPlanner::index_paths(JoinItem& item, const std::vector<Qual*>& quals, 
       continue;
     }
     bool only = sh_.settings.enable_indexonlyscan && index.expressions.empty() && index_covers(index, item.rel);
-    if (!matched && !only && q_->order_by.empty() && q_->group_by.empty() && !q_->distinct) continue;
+    if (!matched && !only && index.predicate.empty() && q_->order_by.empty() && q_->group_by.empty() && !q_->distinct) continue;
     add_path(out, index_path(item, index, clauses, quals, 0, false));
     if (!q_->order_by.empty()) add_path(out, index_path(item, index, std::move(clauses), quals, 0, true));
+  }
+}
+
+// Index scans whose rows are sorted by their place before the table is read: one index with all its conditions, or for an OR one index for each arm.
+void QueryPlanner::bitmap_paths(JoinItem& item) {
+  const PlannerSettings& ps = sh_.settings;
+  if (!ps.enable_bitmapscan) return;
+  BaseInfo& b = base_info(item.rel);
+  // The cheapest way to get the tids for these conditions.
+  auto best_index = [&](const std::vector<Qual*>& quals) {
+    Path* best = nullptr;
+    for (const IndexDesc& index : rt_[item.rel]->relation->indexes) {
+      if (!index.valid || index.keys.empty()) continue;
+      const std::vector<Expr*>& predicate = index_exprs(index, item.rel).predicate;
+      if (!std::all_of(predicate.begin(), predicate.end(), [&](Expr* p) { return implied(p, quals); })) continue;
+      std::vector<IndexClause> clauses;
+      if (!match_index(index, item.rel, quals, 0, clauses)) continue;
+      Path* p = index_path(item, index, std::move(clauses), quals, 0, false);
+      p->kind = PlanKind::kBitmapIndexScan;
+      p->total = p->startup + p->index_cost;
+      p->rows = std::max(1.0, p->fetched);
+      p->order.clear();
+      if (!best || p->total + p->rows * ps.cpu_tuple_cost < best->total + best->rows * ps.cpu_tuple_cost) best = p;
+    }
+    return best;
+  };
+  auto add = [&](const std::vector<const Path*>& parts, std::vector<Qual*> filter, std::vector<Qual*> recheck) {
+    Path* p = new_path(PlanKind::kBitmapHeapScan);
+    p->rel = item.rel;
+    p->rels = item.rels;
+    double tids = 0;
+    for (const Path* part : parts) {
+      p->startup += part->total + part->rows * ps.cpu_operator_cost * 0.1;
+      tids += part->rows;
+    }
+    tids = std::min(tids, std::max(1.0, b.tuples));
+    double pages = pages_fetched(tids, b.pages), per_page = ps.random_page_cost;
+    if (pages >= 2) per_page -= (ps.random_page_cost - ps.seq_page_cost) * std::sqrt(pages / std::max(pages, b.pages));
+    double filter_cost = static_cast<double>(filter.size() + recheck.size()) * ps.cpu_operator_cost;
+    for (Qual* q : filter) filter_cost += q->has_subquery ? 10 : 0;
+    p->rows = item.rows;
+    p->total = p->startup + pages * per_page + tids * (ps.cpu_tuple_cost + filter_cost);
+    p->width = b.width;
+    p->parts = parts;
+    p->filter = std::move(filter);
+    p->recheck = std::move(recheck);
+    add_path(item.paths, p);
+  };
+  if (Path* one = item.rows > 2 ? best_index(item.restrict) : nullptr) {   // for single rows there is nothing to sort
+    std::vector<Qual*> recheck;
+    for (const IndexClause& c : one->clauses)
+      if (std::find(recheck.begin(), recheck.end(), c.source) == recheck.end()) recheck.push_back(c.source);
+    add({one}, one->filter, recheck);
+  }
+  for (Qual* q : item.restrict) {
+    if (q->e->kind != ExprKind::kOr || q->has_subquery || q->is_volatile) continue;
+    std::vector<const Path*> parts;
+    bool exact = true;
+    for (Expr* arm : q->e->args) {
+      Path* p = best_index(make_quals(arm));
+      if (!p) break;
+      exact &= p->filter.empty();
+      parts.push_back(p);
+    }
+    if (parts.size() != q->e->args.size()) continue;
+    std::vector<Qual*> filter;
+    for (Qual* o : item.restrict)
+      if (o != q || !exact) filter.push_back(o);
+    add(parts, filter, {q});
   }
 }
 
@@ -361,9 +537,8 @@ void QueryPlanner::make_item_paths(JoinItem& item) {
     }
     case RteKind::kResult: kind = PlanKind::kResult; b.tuples = 1; break;
   }
-  double sel = 1, filter_cost = 0;
+  double sel = conjunction_selectivity(item.restrict), filter_cost = 0;
   for (Qual* q : item.restrict) {
-    sel *= qual_selectivity(*q);
     filter_cost += ps.cpu_operator_cost + (q->has_subquery ? 10 : 0);
   }
   item.rows = std::max(1.0, b.tuples * sel);
@@ -382,6 +557,7 @@ void QueryPlanner::make_item_paths(JoinItem& item) {
   for (Path* o : item.paths)
     if (o->kind != PlanKind::kSeqScan && o->rows < item.rows && !o->clauses.empty()) item.rows = std::min(item.rows, o->rows);
   for (Path* o : item.paths) o->rows = item.rows;
+  bitmap_paths(item);
   // ctid = value
   if (ps.enable_tidscan)
     for (Qual* q : item.restrict) {
