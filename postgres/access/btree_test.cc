@@ -48,7 +48,7 @@ struct Model {
   void add_random(int n) {
     for (int i = 0; i < n; i++) {
       Entry e{{random_first(), from_int(below(5))}, {below(10) == 0, below(10) == 0}, {PageNo{next_page++}, 1}};
-      if (below(2)) e.tid.page = PageNo{0x7FFFFFFF - raw(e.tid.page)};
+      if (below(2)) e.tid.page = PageNo{0xFFFFF - raw(e.tid.page)};
       REQUIRE(insert(table, index, e.value, e.null, e.tid, UniqueCheck::kNone).inserted);
       entries.push_back(e);
     }

@@ -1,7 +1,7 @@
 // Vacuum: removes entries, unlinks pages that became empty, remembers them for reuse.
 //
 // The pages are visited in the order of the file. A split moves entries to a page with a higher number, which comes later, or to a reused one, which may have been passed:
-// a page changed since vacuum began (its LSN tells) is therefore followed to its right sibling if that lies behind. One vacuum per table at a time
+// a page that others changed since vacuum began (its LSN tells) is therefore followed to its right sibling if that lies behind. One vacuum per table at a time
 // (ShareUpdateExclusive lock), so nobody else unlinks.
 #include <algorithm>
 
@@ -13,6 +13,25 @@
 namespace postern::btree {
 
 namespace {
+
+// Which pages others have changed since vacuum began: those with a later LSN that isn't of a record of our own. What we are about to change, others may have changed before.
+class Changes {
+ public:
+  Changes() : begin_(wal::insert_lsn()) {}
+  bool by_others(PageNo no, Page p) const {
+    Lsn lsn{p.header().lsn};
+    return (lsn > begin_ && !std::binary_search(own_.begin(), own_.end(), lsn)) || std::find(changed_.begin(), changed_.end(), no) != changed_.end();
+  }
+  void before(const PageRef& ref) {
+    if (by_others(ref.page(), page_of(ref)) && std::find(changed_.begin(), changed_.end(), ref.page()) == changed_.end()) changed_.push_back(ref.page());
+  }
+  void after(const PageRef& ref) { own_.push_back(Lsn{page_of(ref).header().lsn}); }
+
+ private:
+  Lsn begin_;
+  std::vector<Lsn> own_;          // ascending
+  std::vector<PageNo> changed_;   // few
+};
 
 // The live left sibling of an empty leaf, exclusively latched; nothing if it can't be had simply (then a later vacuum tries again).
 PageRef latch_left(const IndexState& st, PageNo target, PageNo prev) {
@@ -29,7 +48,7 @@ PageRef latch_left(const IndexState& st, PageNo target, PageNo prev) {
 
 // Takes an empty leaf out of the tree: its key range goes to its right sibling. Left alone: the rightmost page, the last child of its parent, and
 // whatever takes part in an unfinished split.
-bool unlink_leaf(IndexState& st, PageNo target_no) {
+bool unlink_leaf(IndexState& st, PageNo target_no, Changes& changes) {
   PageNo prev;
   {
     PageRef ref = read_page(st, target_no, LatchMode::kShared);
@@ -63,6 +82,8 @@ bool unlink_leaf(IndexState& st, PageNo target_no) {
   r.xid = raw(txn::next_xid());
   r.parent_pos = static_cast<uint16_t>(pos);
   r.remember = page_of(meta).meta().free_count < kMaxFree;
+  changes.before(right);
+  if (left) changes.before(left);
   wal::Record rec(wal::Op::kBtreeUnlink);
   rec.page(target);
   rec.page(right);
@@ -71,6 +92,7 @@ bool unlink_leaf(IndexState& st, PageNo target_no) {
   if (left) rec.page(left);
   rec.put(r);
   rec.apply();
+  changes.after(right);
   return true;
 }
 
@@ -92,7 +114,7 @@ void remember_deleted(IndexState& st, const std::vector<PageNo>& deleted) {
 
 class Vacuum {
  public:
-  Vacuum(IndexState& st, const heap::DeadTids& dead) : st_(st), dead_(dead), begin_(wal::insert_lsn()) {}
+  Vacuum(IndexState& st, const heap::DeadTids& dead) : st_(st), dead_(dead) {}
 
   VacuumStats run() {
     for (uint32_t at = 1; at < raw(buffer::page_count(st_.file, Fork::kMain)); at++) {
@@ -118,22 +140,25 @@ class Vacuum {
       return kNoPage;
     }
     if (!p.leaf()) return kNoPage;
-    PageNo next = Lsn{p.header().lsn} > begin_ ? p.next() : kNoPage;
+    PageNo next = changes_.by_others(no, p) ? p.next() : kNoPage;
     uint16_t positions[kMaxItems];
     int n = 0;
     for (int i = p.first(); i < p.count(); i++)
       if (dead_.contains(entry_tid(p.entry(i)))) positions[n++] = static_cast<uint16_t>(i);
-    if (n) delete_items(ref, positions, n);
+    if (n) {
+      delete_items(ref, positions, n);
+      changes_.after(ref);
+    }
     stats_.removed += static_cast<uint64_t>(n);
     bool empty = p.count() == p.first() && !p.rightmost();
     ref.release();
-    if (empty) unlink_leaf(st_, no);
+    if (empty) unlink_leaf(st_, no, changes_);
     return next;
   }
 
   IndexState& st_;
   const heap::DeadTids& dead_;
-  Lsn begin_;
+  Changes changes_;
   VacuumStats stats_{};
   std::vector<PageNo> deleted_;
 };

@@ -12,6 +12,8 @@ namespace postern::heap {
 class DeadTids {
  public:
   DeadTids() { clear(); }
+  // False: the page is so far from the first one that what there is should be cleaned before (4 bytes a page, also of those without).
+  bool reaches(PageNo page) const { return first_ == kInvalidPageNo || raw(page) - raw(first_) < 1u << 22; }
   // REQUIRES: behind the last one.
   void add(Tid t) {
     if (first_ == kInvalidPageNo) first_ = t.page;

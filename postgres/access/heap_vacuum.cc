@@ -54,9 +54,9 @@ class Vacuum {
         stats_.pages_all_visible++;
         continue;
       }
+      if (dead_.bytes() >= kMaxDeadBytes || !dead_.reaches(PageNo{p})) clean_dead();
       first_pass(PageNo{p});
       scanned_++;
-      if (dead_.bytes() >= kMaxDeadBytes) clean_dead();
     }
     clean_dead();
     vm_.release();
