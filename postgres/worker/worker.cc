@@ -12,7 +12,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/cat.h"
@@ -76,6 +79,14 @@ bool sessions_present() {
   return false;
 }
 
+// Our own executable. By its path where it still has one: under valgrind /proc/self/exe is valgrind, but reading the link gives ours.
+std::string own_executable() {
+  char path[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  std::string_view target(path, static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  return target.empty() || n == sizeof path || target.ends_with(" (deleted)") ? "/proc/self/exe" : std::string(target);
+}
+
 pid_t spawn_self(const std::vector<std::string>& args, bool detached) {
   std::vector<char*> argv;
   for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
@@ -90,7 +101,7 @@ pid_t spawn_self(const std::vector<std::string>& args, bool detached) {
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   }
   pid_t pid = -1;
-  int r = posix_spawn(&pid, "/proc/self/exe", &actions, &attr, argv.data(), environ);
+  int r = posix_spawn(&pid, own_executable().c_str(), &actions, &attr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attr);
   if (r != 0) return -1;
