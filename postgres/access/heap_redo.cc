@@ -133,6 +133,7 @@ void compact(const Page& page) {
     if (id.state() != ItemState::kNormal) continue;
     upper = static_cast<uint16_t>(upper - align4(id.length()));
     std::memcpy(copy + upper, page.base + id.offset(), id.length());
+    std::memset(copy + upper + id.length(), 0, align4(id.length()) - id.length());
     id = ItemId::make(ItemState::kNormal, upper, id.length());
   }
   std::memcpy(page.base + upper, copy + upper, static_cast<size_t>(kSpecialOffset - upper));

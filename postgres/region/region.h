@@ -71,7 +71,7 @@ struct alignas(128) ProcSlot {
   std::atomic<uint64_t> database;          // Oid connected to
   std::atomic<uint64_t> role;              // Oid
   std::atomic<uint32_t> cancel_key;        // BackendKeyData; CancelRequest compares it in constant time
-  std::atomic<uint32_t> cancel_pending;    // 1: cancel the running statement (set by another process, which then sends SIGUSR1), 2: terminate
+  std::atomic<uint32_t> cancel_pending;    // 1: cancel the running statement (set by another process, which then sends SIGURG), 2: terminate
   std::atomic<uint64_t> backend_start_us, xact_start_us, query_start_us, state_change_us;
   std::atomic<uint64_t> wait_event;        // what it waits for, for pg_stat_activity
   std::atomic<uint32_t> pins_used;         // pins[i] with i >= this are all 0: evictors stop here

@@ -251,7 +251,7 @@ bool signal_backend(int32_t pid, uint32_t what) {
     bool ok = region::slot_alive(n) && s.pid.load() == pid;
     if (ok) {
       s.cancel_pending = what;
-      os::signal_pidfd(pidfd, state == region::SlotState::kWorker ? SIGTERM : SIGUSR1);
+      os::signal_pidfd(pidfd, state == region::SlotState::kWorker ? SIGTERM : SIGURG);
     }
     close(pidfd);
     if (ok) return true;

@@ -23,7 +23,7 @@ void on_signal(int signal) {
     case SIGALRM: g_timeout = true; break;
     case SIGHUP: g_reload = true; break;
     case SIGUSR2: g_leave = true; break;
-    default: break;   // SIGUSR1: look at the slot
+    default: break;   // SIGURG: look at the slot. Debuggers pass it on without stopping, and who has no handler yet ignores it
   }
   if (signal != SIGHUP && signal != SIGUSR2) g_pending = true;
   Connection::wake();
@@ -52,7 +52,7 @@ void install_handlers() {
   struct sigaction sa{};
   sa.sa_handler = on_signal;
   sigemptyset(&sa.sa_mask);
-  for (int s : {SIGTERM, SIGINT, SIGALRM, SIGHUP, SIGUSR1, SIGUSR2}) sigaction(s, &sa, nullptr);   // no SA_RESTART: waits must notice
+  for (int s : {SIGTERM, SIGINT, SIGALRM, SIGHUP, SIGURG, SIGUSR2}) sigaction(s, &sa, nullptr);   // no SA_RESTART: waits must notice
   sa.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &sa, nullptr);
   sigset_t none;

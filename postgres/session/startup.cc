@@ -101,7 +101,7 @@ bool Session::cancel_request(std::string_view body) {
     if (pidfd < 0) return false;
     if (region::slot_alive(n) && s.pid.load() == pid) {
       s.cancel_pending = 1;
-      os::signal_pidfd(pidfd, SIGUSR1);
+      os::signal_pidfd(pidfd, SIGURG);
     }
     close(pidfd);
     return true;
