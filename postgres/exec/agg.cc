@@ -41,7 +41,6 @@ struct AggRun {
 class AggNode final : public Node {
  public:
   AggNode(ExecState& es, const Plan& plan) : Node(es, plan), child_(make_node(es, *plan.left)), hashed_(plan.kind != PlanKind::kSortAgg) {
-    if (!plan.grouping_sets.empty()) throw_unsupported("GROUPING SETS");
     Compiler cp = compiler();
     std::vector<const TypeInfo*> types;
     if (plan.kind == PlanKind::kDistinctHash && plan.group_keys.empty()) {
@@ -54,10 +53,14 @@ class AggNode final : public Node {
     }
     plain_ = nkeys_ == 0 && plan.kind == PlanKind::kSortAgg;
     key_values_ = es.arena.alloc_array<Vector>(nkeys_);
+    if (!plan.grouping_sets.empty()) {   // one more key: the number of the set
+      set_keys_ = es.arena.alloc_array<Vector>(nkeys_ + 1);
+      types.push_back(&type_info(oid::kInt4));
+    }
     if (!hashed_ && !plain_) boundary_.init_exprs(es.arena, cp, plan.group_keys);
     size_t state_bytes = init_aggregates(cp);
     table_.init(types, state_bytes, make_context(cp, Oid{0}, Oid{0}));
-    out_.init(es.arena, nkeys_ + static_cast<int>(aggs_.size()));
+    out_.init(es.arena, nkeys_ + static_cast<int>(aggs_.size() + plan.groupings.size()));
     filter_.compile(cp, plan.filter);
     targets_.compile(cp, plan.targets);
     for (Oid t : plan.left->types) child_types_.push_back(t);
@@ -98,6 +101,7 @@ class AggNode final : public Node {
   struct Partition {
     std::unique_ptr<ColumnStore> store;
     int depth;
+    int set = 0;
   };
 
   bool uses_slots_itself() {
@@ -266,6 +270,7 @@ class AggNode final : public Node {
   void run_hashed() {
     ColumnStore::Reader reader;
     Partition source{nullptr, 0};
+    bool any = false;
     if (started_) {
       reset_groups();
       complete_ = false;
@@ -285,11 +290,18 @@ class AggNode final : public Node {
       batch_arena_.reset();
       Batch b = source.store ? source.store->read(reader) : child_->next();
       if (!b.rows.count) break;
-      aggregate_batch(b, source.depth);
+      any = true;
+      reserve_rows(row_bound(b.rows));
+      evaluate_keys(b);
+      if (!set_keys_) aggregate_batch(b, key_values_, source.depth, 0);
+      else if (source.store) aggregate_batch(b, keys_of_set(source.set), source.depth, source.set);
+      else
+        for (int s = 0; s < nsets(); s++) aggregate_batch(b, keys_of_set(s), source.depth, s);
     }
+    if (!any && set_keys_) add_empty_sets();
     finish_sorted_aggregates();
-    for (auto& p : partitions_)
-      if (p) pending_.push_back(Partition{std::move(p), source.depth + 1});
+    for (size_t i = 0; i < partitions_.size(); i++)
+      if (partitions_[i]) pending_.push_back(Partition{std::move(partitions_[i]), source.depth + 1, static_cast<int>(i) / kPartitions});
     partitions_.clear();
     if (instr_) {
       instr_->memory_bytes = std::max<uint64_t>(instr_->memory_bytes, table_.bytes() + state_arena_.bytes());
@@ -301,13 +313,33 @@ class AggNode final : public Node {
     if (pending_.empty()) finished_ = true;
   }
 
-  void aggregate_batch(const Batch& b, int depth) {
-    reserve_rows(row_bound(b.rows));
-    evaluate_keys(b);
-    table_.hash(key_values_, b.rows, hashes_);
+  int nsets() const { return static_cast<int>(plan_.grouping_sets.size()); }
+  // The keys of a grouping set: those that it leaves out are NULL.
+  const Vector* keys_of_set(int set) {
+    static constexpr Datum kNone = 0;
+    static constexpr uint8_t kNull = 1;
+    for (int k = 0; k < nkeys_; k++) set_keys_[k] = Vector{const_cast<Datum*>(&kNone), const_cast<uint8_t*>(&kNull), 0};
+    for (int k : plan_.grouping_sets[static_cast<size_t>(set)]) set_keys_[k] = key_values_[k];
+    set_number_ = from_int(set);
+    set_keys_[nkeys_] = Vector{&set_number_, nullptr, 0};
+    return set_keys_;
+  }
+  // Without any input a set without keys still has its group.
+  void add_empty_sets() {
+    reserve_rows(1);
+    for (int s = 0; s < nsets(); s++) {
+      if (!plan_.grouping_sets[static_cast<size_t>(s)].empty()) continue;
+      const Vector* keys = keys_of_set(s);
+      table_.hash(keys, Rows{nullptr, 1}, hashes_);
+      table_.lookup(keys, hashes_, Rows{nullptr, 1}, groups_, true);
+    }
+  }
+
+  void aggregate_batch(const Batch& b, const Vector* keys, int depth, int set) {
+    table_.hash(keys, b.rows, hashes_);
     constexpr int kMaxDepth = 6;
     bool full = table_.bytes() + state_arena_.bytes() > es_.settings.work_mem_bytes && depth < kMaxDepth && table_.groups().size() > 256;
-    table_.lookup(key_values_, hashes_, b.rows, groups_, !full);
+    table_.lookup(keys, hashes_, b.rows, groups_, !full);
     if (!full) {
       if (!aggs_.empty()) update(b, b.rows);
       return;
@@ -320,7 +352,7 @@ class AggNode final : public Node {
       if (groups_[r]) sel_[known++] = static_cast<uint16_t>(r);
       else unknown_rows[unknown++] = static_cast<uint16_t>(r);
     });
-    if (unknown) put_in_partitions(b, Rows{unknown_rows, unknown}, depth);
+    if (unknown) put_in_partitions(b, Rows{unknown_rows, unknown}, depth, set);
     if (known && !aggs_.empty()) {
       auto* rows = batch_arena_.alloc_array<uint16_t>(known);
       std::copy(sel_, sel_ + known, rows);
@@ -328,8 +360,8 @@ class AggNode final : public Node {
     }
   }
 
-  void put_in_partitions(const Batch& b, Rows rows, int depth) {
-    if (partitions_.empty()) partitions_.resize(kPartitions);
+  void put_in_partitions(const Batch& b, Rows rows, int depth, int set) {
+    if (partitions_.empty()) partitions_.resize(static_cast<size_t>(kPartitions) * static_cast<size_t>(std::max(1, nsets())));
     const int shift = 64 - kPartitionBits * (depth + 1);
     uint16_t* of_partition = batch_arena_.alloc_array<uint16_t>(rows.count);
     for (int p = 0; p < kPartitions; p++) {
@@ -339,8 +371,9 @@ class AggNode final : public Node {
         n += static_cast<int>(hashes_[r] >> shift & (kPartitions - 1)) == p;
       });
       if (!n) continue;
-      if (!partitions_[p]) partitions_[p] = std::make_unique<ColumnStore>(child_types_, es_.settings.work_mem_bytes / kPartitions);
-      partitions_[p]->append(b.columns, Rows{of_partition, n});
+      std::unique_ptr<ColumnStore>& store = partitions_[static_cast<size_t>(set * kPartitions + p)];
+      if (!store) store = std::make_unique<ColumnStore>(child_types_, es_.settings.work_mem_bytes / kPartitions);
+      store->append(b.columns, Rows{of_partition, n});
     }
   }
 
@@ -453,6 +486,13 @@ class AggNode final : public Node {
         v.nulls[i] = !a.entry->finalize(cx, table_.payload(groups[i]) + a.state_at, &v.values[i]);
       }
     }
+    for (size_t k = 0; k < plan_.groupings.size(); k++) {
+      Vector& v = out_.v[static_cast<size_t>(nkeys_) + aggs_.size() + k];
+      for (uint32_t i = 0; i < n; i++) {
+        v.nulls[i] = 0;
+        v.values[i] = set_keys_ ? from_int(plan_.groupings[k][table_.key_values(groups[i])[nkeys_]]) : 0;
+      }
+    }
     emit_at_ += n;
     EvalInput in{{out_.v, nullptr}, n};
     Rows rows{nullptr, n};
@@ -469,6 +509,8 @@ class AggNode final : public Node {
   int nkeys_ = 0;
   Code** keys_ = nullptr;
   Vector* key_values_ = nullptr;
+  Vector* set_keys_ = nullptr;   // with grouping sets: the keys of one, and its number
+  Datum set_number_ = 0;
   RowKeys boundary_;
   std::vector<AggRun> aggs_;
   GroupTable table_;

@@ -267,6 +267,47 @@ Vector eval_slice(Code& c, const EvalInput& in, Rows rows) {
   return c.out;
 }
 
+Vector eval_array_assign(Code& c, const EvalInput& in, Rows rows) {
+  eval_args(c, in, rows);
+  prepare_out(c, in.n);
+  const int nsubs = c.nargs - 2;
+  const Vector &array = c.argv[0], &value = c.argv[c.nargs - 1];
+  auto subscript = [&](int i, uint32_t r) -> std::optional<int32_t> {
+    const Vector& v = c.argv[1 + i];
+    if (!v.null(r)) return as_int4(v.value(r));
+    if (c.e->number && c.args[1 + i]->e->kind == ExprKind::kConst) return std::nullopt;   // an omitted bound
+    throw SqlError{sqlstate::kNullValueNotAllowed, "array subscript in assignment must not be null"};
+  };
+  if (nsubs > kMaxDims * (c.e->number ? 2 : 1)) throw SqlError{sqlstate::kProgramLimitExceeded, cat("number of array dimensions (", nsubs, ") exceeds the maximum allowed (", kMaxDims, ")")};
+  for_rows(rows, [&](uint32_t r) {
+    NullableDatum old = array.null(r) ? NullableDatum{} : NullableDatum{array.value(r), false};
+    c.out.nulls[r] = 0;
+    if (!c.e->number) {
+      int32_t subs[kMaxDims];
+      for (int i = 0; i < nsubs; i++) subs[i] = *subscript(i, r);
+      NullableDatum element = value.null(r) ? NullableDatum{} : NullableDatum{value.value(r), false};
+      c.out.values[r] = array_set(*c.cx.arena, c.e->elem_type, old, {subs, static_cast<size_t>(nsubs)}, element);
+      return;
+    }
+    ArraySlice slices[kMaxDims];
+    for (int d = 0; d < nsubs / 2; d++) slices[d] = {subscript(2 * d, r), subscript(2 * d + 1, r)};
+    if (value.null(r)) {
+      c.out.values[r] = old.value;
+      c.out.nulls[r] = old.null;
+      return;
+    }
+    c.out.values[r] = array_set_slice(*c.cx.arena, c.e->elem_type, old, {slices, static_cast<size_t>(nsubs / 2)}, value.value(r));
+  });
+  return c.out;
+}
+
+// Casts without a function: the same Datum, or output and input.
+static bool needs_text(Oid from, Oid to) {
+  if (from == to) return false;
+  const facts::CastFact* cast = facts::find_cast(from, to);
+  return !cast || cast->method != 'b';
+}
+
 Vector eval_array_coerce(Code& c, const EvalInput& in, Rows rows) {
   Vector v = eval(c.args[0], in, rows);
   prepare_out(c, in.n);
@@ -282,6 +323,9 @@ Vector eval_array_coerce(Code& c, const EvalInput& in, Rows rows) {
   if (c.kernel)
     if (const facts::ProcFact* p = facts::find_proc(c.e->fn)) nargs = p->nargs;
   Datum typmod = from_int(c.e->typmod), is_explicit = from_bool(c.e->explicit_cast);
+  const TypeInfo* source_type = find_type(c.e->args[0]->type);
+  const bool via_text = !c.kernel && source_type && raw(source_type->elem) && needs_text(source_type->elem, elem);
+  std::string text;
   FnContext cx = c.cx;
   cx.result_type = elem;
   for_rows(rows, [&](uint32_t r) {
@@ -302,6 +346,14 @@ Vector eval_array_coerce(Code& c, const EvalInput& in, Rows rows) {
         Vector out{results.data() + from, result_nulls.data() + from, 1};
         c.kernel(cx, args, nargs, Rows{nullptr, n}, out);
       }
+    } else if (via_text) {
+      const TypeInfo &from = type_info(source_type->elem), &to = type_info(elem);
+      for (uint32_t i = 0; i < a.count(); i++) {
+        if ((result_nulls[i] = nulls[i])) continue;
+        text.clear();
+        from.out(cx, values[i], text);
+        results[i] = to.in(cx, text, c.e->typmod);
+      }
     } else {
       results.swap(values);
       result_nulls.swap(nulls);
@@ -318,7 +370,7 @@ Vector eval_row(Code& c, const EvalInput& in, Rows rows) {
   for_rows(rows, [&](uint32_t r) {
     for (int i = 0; i < c.nargs; i++) {
       fields[i].type = c.e->args[i]->type;
-      fields[i].name = c.e->args[i]->name;
+      fields[i].name = static_cast<size_t>(i) < c.e->names.size() ? c.e->names[static_cast<size_t>(i)] : c.e->args[i]->name;
       fields[i].value = c.argv[i].null(r) ? NullableDatum{} : NullableDatum{c.argv[i].value(r), false};
     }
     c.out.values[r] = make_record(*c.cx.arena, c.e->type, fields);

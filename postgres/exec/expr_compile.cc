@@ -6,6 +6,7 @@
 #include "postgres/exec/expr_internal.h"
 #include "postgres/exec/state.h"
 #include "postgres/types/facts/facts.h"
+#include "postgres/types/record.h"
 #include "postgres/types/type_info.h"
 
 namespace postern::exec {
@@ -80,6 +81,18 @@ Vector eval_is_null(Code& c, const EvalInput& in, Rows rows) {
   Vector v = eval(c.args[0], in, rows);
   prepare_out(c, in.n);
   const bool want = c.e->kind == ExprKind::kIsNull;
+  const TypeInfo& t = type_info(c.e->args[0]->type);
+  if (t.oid == oid::kRecord) {   // all fields are (not) NULL
+    for_rows(rows, [&](uint32_t r) {
+      bool holds = !v.null(r) || want;
+      if (!v.null(r)) {
+        RecordView record(v.value(r));
+        for (uint32_t i = 0; holds && i < record.count(); i++) holds = record.null(i) == want;
+      }
+      c.out.values[r] = holds;
+    });
+    return Vector{c.out.values, nullptr, 1};
+  }
   for_rows(rows, [&](uint32_t r) { c.out.values[r] = v.null(r) == want; });
   return Vector{c.out.values, nullptr, 1};
 }
@@ -196,6 +209,7 @@ EvalFn evaluator(ExprKind kind) {
     case ExprKind::kArray: return eval_array;
     case ExprKind::kSubscript: return eval_subscript;
     case ExprKind::kSlice: return eval_slice;
+    case ExprKind::kArrayAssign: return eval_array_assign;
     case ExprKind::kRow: return eval_row;
     case ExprKind::kField: return eval_field;
     case ExprKind::kRelabel: return eval_first_arg;

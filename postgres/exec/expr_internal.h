@@ -33,6 +33,7 @@ Vector eval_any_array(Code&, const EvalInput&, Rows);
 Vector eval_array(Code&, const EvalInput&, Rows);
 Vector eval_subscript(Code&, const EvalInput&, Rows);
 Vector eval_slice(Code&, const EvalInput&, Rows);
+Vector eval_array_assign(Code&, const EvalInput&, Rows);
 Vector eval_array_coerce(Code&, const EvalInput&, Rows);
 Vector eval_row(Code&, const EvalInput&, Rows);
 Vector eval_field(Code&, const EvalInput&, Rows);

@@ -1,10 +1,12 @@
-// Ordered-set aggregates: percentile_disc, percentile_cont(float8), mode. Their arguments are the direct ones, then the value of WITHIN GROUP (ORDER BY),
+// Ordered-set aggregates: percentile_disc, percentile_cont, mode. Their arguments are the direct ones, then the value of WITHIN GROUP (ORDER BY),
 // and rows must arrive in that order (per group).
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "common/base/error.h"
 #include "postgres/types/aggregate.h"
+#include "postgres/types/array.h"
 #include "postgres/types/builtin_tables.h"
 #include "postgres/types/number_tables.h"
 #include "postgres/types/scalar_io.h"
@@ -50,25 +52,91 @@ struct Collected {
   }
 };
 
+// Linear interpolation between neighbours of the ordered values.
+Datum interpolate(FnContext& cx, Oid type, Datum a, Datum b, double part) {
+  if (type == oid::kFloat8) {
+    double x = as_float8(a), y = as_float8(b);
+    return from_float8(x == y ? x : x + (y - x) * part);
+  }
+  auto call = [&](uint32_t fn, Datum l, Datum r) {
+    uint8_t null = 0;
+    Datum result = 0;
+    Vector args[2] = {{&l, nullptr, 0}, {&r, nullptr, 0}}, out{&result, &null, 1};
+    find_function(Oid{fn})->kernel(cx, args, 2, Rows{nullptr, 1}, out);
+    return result;
+  };
+  constexpr uint32_t kIntervalPlus = 1169, kIntervalMinus = 1170, kIntervalTimes = 1618;
+  return call(kIntervalPlus, a, call(kIntervalTimes, call(kIntervalMinus, b, a), from_float8(part)));
+}
+Datum percentile_cont(FnContext& cx, Oid type, const Datum* values, uint64_t count, double fraction) {
+  double position = fraction * static_cast<double>(count - 1), low = std::floor(position);
+  return interpolate(cx, type, values[static_cast<uint64_t>(low)], values[static_cast<uint64_t>(std::ceil(position))], position - low);
+}
+Datum percentile_disc(const Datum* values, uint64_t count, double fraction) {
+  double position = std::ceil(fraction * static_cast<double>(count));
+  return values[position < 1 ? 0 : static_cast<uint64_t>(position) - 1];
+}
+
 struct PercentileDisc : Collected {
   static void update(FnContext& cx, void* const* states, const Vector* args, int, Rows rows) {
     collect(cx, states, args, rows, type_info(cx.arg_types[1]).by_value);
   }
   bool finalize(FnContext& cx, Datum* out) const {
     if (!ready()) return false;
-    double position = std::ceil(fraction * static_cast<double>(count));
-    Datum v = values[position < 1 ? 0 : static_cast<uint64_t>(position) - 1];
+    Datum v = percentile_disc(values, count, fraction);
     *out = type_info(cx.arg_types[1]).by_value ? v : make_bytes(*cx.arena, as_view(v));
     return true;
   }
 };
 struct PercentileCont : Collected {
   static void update(FnContext& cx, void* const* states, const Vector* args, int, Rows rows) { collect(cx, states, args, rows, true); }
-  bool finalize(FnContext&, Datum* out) const {
+  bool finalize(FnContext& cx, Datum* out) const {
     if (!ready()) return false;
-    double position = fraction * static_cast<double>(count - 1), low = std::floor(position);
-    double a = as_float8(values[static_cast<uint64_t>(low)]), b = as_float8(values[static_cast<uint64_t>(std::ceil(position))]);
-    *out = from_float8(a == b ? a : a + (b - a) * (position - low));
+    *out = percentile_cont(cx, oid::kFloat8, values, count, fraction);
+    return true;
+  }
+};
+
+struct PercentileContInterval : Collected {
+  static void update(FnContext& cx, void* const* states, const Vector* args, int, Rows rows) { collect(cx, states, args, rows, false); }
+  bool finalize(FnContext& cx, Datum* out) const {
+    if (!ready()) return false;
+    *out = make_bytes(*cx.arena, as_view(percentile_cont(cx, oid::kInterval, values, count, fraction)));
+    return true;
+  }
+};
+
+// An array of fractions gives an array of results.
+template <bool kContinuous>
+struct PercentileArray : Collected {
+  Datum fractions;
+  static void update(FnContext& cx, void* const* states, const Vector* args, int, Rows rows) {
+    const bool by_value = type_info(cx.arg_types[1]).by_value;
+    for_rows(rows, [&](uint32_t row) {
+      auto* s = static_cast<PercentileArray*>(states[row]);
+      if (!s->has_fraction) {
+        s->has_fraction = 1;
+        s->fraction_null = args[0].null(row);
+        if (!s->fraction_null) s->fractions = make_bytes(*cx.arena, as_view(args[0].value(row)));
+      }
+      if (!args[1].null(row)) s->push(*cx.arena, by_value ? args[1].value(row) : make_bytes(*cx.arena, as_view(args[1].value(row))));
+    });
+  }
+  bool finalize(FnContext& cx, Datum* out) const {
+    if (count == 0 || fraction_null) return false;
+    const Oid type = cx.arg_types[1];
+    ArrayView wanted(fractions);
+    std::vector<Datum> results(wanted.count());
+    std::vector<uint8_t> nulls(wanted.count());
+    for (uint32_t i = 0; i < wanted.count(); i++) {
+      nulls[i] = wanted.null(i);
+      if (nulls[i]) continue;
+      Collected one = *this;
+      one.fraction = as_float8(wanted.value(i));
+      one.ready();
+      results[i] = kContinuous ? percentile_cont(cx, type, values, count, one.fraction) : percentile_disc(values, count, one.fraction);
+    }
+    *out = wanted.count() ? make_array(*cx.arena, type, results.data(), nulls.data(), wanted.dims(), wanted.lower_bounds()) : empty_array(*cx.arena, type);
     return true;
   }
 };
@@ -102,7 +170,9 @@ constexpr AggEntry whole_only(uint32_t oid) {
   return e;
 }
 
-constexpr AggEntry kAggregates[] = {whole_only<PercentileDisc>(3972), whole_only<PercentileCont>(3974), whole_only<Mode>(3984)};
+constexpr AggEntry kAggregates[] = {whole_only<PercentileDisc>(3972), whole_only<PercentileCont>(3974), whole_only<PercentileContInterval>(3976),
+                                    whole_only<PercentileArray<false>>(3978), whole_only<PercentileArray<true>>(3980), whole_only<PercentileArray<true>>(3982),
+                                    whole_only<Mode>(3984)};
 
 }  // namespace
 

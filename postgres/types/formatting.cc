@@ -41,7 +41,7 @@ struct Node {
   Key key{};
   sv text;                 // as written
   int width = 0;           // of FFn
-  bool fm = false, th = false, th_lower = false;
+  bool fm = false, tm = false, th = false, th_lower = false;
   WordCase word_case = WordCase::kUpper;
 };
 
@@ -67,7 +67,8 @@ std::vector<Node> parse_template(sv f) {
     for (;;) {
       sv rest = f.substr(at);
       if (starts_with_nocase(rest, "FM")) n.fm = true;
-      else if (!starts_with_nocase(rest, "TM") && !starts_with_nocase(rest, "FX")) break;
+      else if (starts_with_nocase(rest, "TM")) n.tm = true;
+      else if (!starts_with_nocase(rest, "FX")) break;
       at += 2;
     }
     sv rest = f.substr(at);
@@ -122,7 +123,7 @@ void append_word(std::string& out, sv word, const Node& n, size_t pad) {
   if (n.word_case == WordCase::kUpper) w = utf8_upper(w);
   else if (n.word_case == WordCase::kLower) w = utf8_lower(w);
   out += w;
-  if (!n.fm && w.size() < pad) out.append(pad - w.size(), ' ');
+  if (!n.fm && !n.tm && w.size() < pad) out.append(pad - w.size(), ' ');
 }
 void append_number(std::string& out, int64_t v, int width, const Node& n) {
   char buf[32];

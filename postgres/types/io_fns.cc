@@ -1,4 +1,8 @@
-// The input, output and send functions of the number types as SQL functions (int4in, int4out, int4send …), and pg_size_pretty.
+// The input, output and send functions of the number types as SQL functions (int4in, int4out, int4send …), pg_size_pretty and pg_size_bytes.
+#include <algorithm>
+#include <iterator>
+#include <string>
+
 #include "common/base/cat.h"
 #include "common/base/error.h"
 #include "postgres/types/builtin_tables.h"
@@ -56,6 +60,48 @@ std::string_view size_pretty_numeric(FnContext& cx, Datum size) {
   return size_pretty(cx, n.coefficient, n.dscale);
 }
 
+// "1.5 GB": a number, then a unit that may be missing.
+int64_t size_bytes(FnContext& cx, std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\r\v\f", kUnits[] = {"bytes", "kb", "mb", "gb", "tb", "pb"};
+  auto invalid = [&](std::string detail, std::string hint) {
+    return SqlError{sqlstate::kInvalidParameterValue, cat("invalid size: \"", text, "\""), std::move(detail), std::move(hint)};
+  };
+  std::string_view s = text;
+  s.remove_prefix(std::min(s.find_first_not_of(kSpace), s.size()));
+  size_t end = 0;
+  auto digits = [&] {
+    size_t from = end;
+    while (end < s.size() && s[end] >= '0' && s[end] <= '9') end++;
+    return end > from;
+  };
+  if (end < s.size() && (s[end] == '-' || s[end] == '+')) end++;
+  bool any = digits();
+  if (end < s.size() && s[end] == '.') {
+    end++;
+    any |= digits();
+  }
+  if (!any) throw SqlError{sqlstate::kInvalidParameterValue, cat("invalid size: \"", text, "\"")};
+  if (end < s.size() && (s[end] == 'e' || s[end] == 'E')) {
+    size_t before = end++;
+    if (end < s.size() && (s[end] == '-' || s[end] == '+')) end++;
+    if (!digits()) end = before;
+  }
+  std::string number(s.substr(0, end));
+  std::string_view unit = s.substr(end);
+  unit.remove_prefix(std::min(unit.find_first_not_of(kSpace), unit.size()));
+  unit = unit.substr(0, unit.find_last_not_of(kSpace) + 1);
+  size_t power = 0;
+  if (!unit.empty()) {
+    std::string lower(unit);
+    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    power = static_cast<size_t>(std::find(std::begin(kUnits), std::end(kUnits), lower) - std::begin(kUnits));
+    if (power == std::size(kUnits)) throw invalid(cat("Invalid size unit: \"", unit, "\"."), "Valid units are \"bytes\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".");
+  }
+  int64_t factor = int64_t{1} << 10 * power;
+  Datum size = numeric_mul(*cx.arena, numeric_in(cx, number, -1), make_numeric(*cx.arena, factor, 0));
+  return numeric_to_int(size, INT64_MIN, INT64_MAX, "bigint");
+}
+
 constexpr auto kFns = sorted_by_oid(std::to_array<FnEntry>({
     STRICT_FN(1242, input<bool_in>), STRICT_FN(1243, output<bool_out>), STRICT_FN(2437, output<bool_send>),
     STRICT_FN(1245, input<char_in>), STRICT_FN(33, output<char_out>), STRICT_FN(2435, output<char_send>),
@@ -71,7 +117,7 @@ constexpr auto kFns = sorted_by_oid(std::to_array<FnEntry>({
     STRICT_FN(214, input<float8_in>), STRICT_FN(215, output<float8_out>), STRICT_FN(2427, output<float8_send>),
     STRICT_FN(1701, input_with_typmod<numeric_in>), STRICT_FN(1702, output<numeric_out>), STRICT_FN(2461, output<numeric_send>),
     STRICT_FN(2918, numeric_typmod_output),
-    STRICT_FN(2288, size_pretty_int8), STRICT_FN(3166, size_pretty_numeric),
+    STRICT_FN(2288, size_pretty_int8), STRICT_FN(3166, size_pretty_numeric), STRICT_FN(3334, size_bytes),
 }));
 
 }  // namespace

@@ -372,7 +372,7 @@ void append_json_value(FnContext& cx, std::string& out, Oid type, NullableDatum 
     case 1082: case 1114: case 1184: append_json_time(cx, out, type, v.value); return;
     default: break;
   }
-  if (type == oid::kRecord || t.typtype == 'c') {
+  if (t.oid == oid::kRecord) {
     RecordView r(v.value);
     out += '{';
     for (uint32_t i = 0; i < r.count(); i++) {

@@ -136,7 +136,7 @@ NullableDatum to_json_pretty(FnContext& cx, NullableDatum v, NullableDatum prett
 void append_key(FnContext& cx, std::string& out, Oid type, NullableDatum v, std::string_view null_message) {
   if (v.null) throw SqlError{sqlstate::kInvalidParameterValue, std::string(null_message)};
   const TypeInfo& t = type_info(type);
-  if (t.category == 'A' || type == oid::kRecord || t.typtype == 'c' || type == oid::kJson)
+  if (t.category == 'A' || t.oid == oid::kRecord || type == oid::kJson)
     fail("key value must be scalar, not array, composite, or json");
   std::string s;
   t.out(cx, v.value, s);
@@ -270,7 +270,7 @@ void json_agg_update(FnContext& cx, void* const* states, const Vector* args, int
     out = s.used ? ", " : "[";
     Oid type = arg_type(cx, 0);
     const TypeInfo& t = type_info(type);
-    if (s.used && !v.null && (t.category == 'A' || type == oid::kRecord || t.typtype == 'c')) out += "\n ";
+    if (s.used && !v.null && (t.category == 'A' || t.oid == oid::kRecord)) out += "\n ";
     s.used = true;
     append_json_value(cx, out, type, v);
     grow(cx, s, out);

@@ -284,4 +284,67 @@ std::string format_number(std::string_view format, const DecimalText& number) {
   return Writer(t, number).run();
 }
 
+std::string parse_number(std::string_view format, std::string_view input) {
+  Template t = parse(format);
+  if (t.counts.exponent) throw SqlError{sqlstate::kFeatureNotSupported, "\"EEEE\" not supported for input"};
+  if (t.counts.roman) throw SqlError{sqlstate::kFeatureNotSupported, "\"RN\" not supported for input"};
+  std::string whole, fraction;
+  bool negative = false, sign_read = false, point_read = false;
+  size_t at = 0;
+  auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  auto have_digits = [&] { return !whole.empty() || !fraction.empty(); };
+  auto read_sign = [&] {
+    if (at >= input.size() || sign_read) return;
+    char c = input[at];
+    if (c != '-' && c != '+' && !(t.brackets && c == '<')) return;
+    negative = c != '+';
+    sign_read = true;
+    at++;
+  };
+  for (const Node& n : t.nodes) {
+    if (at >= input.size()) break;
+    switch (n.item) {
+      case Item::kNine:
+      case Item::kZero:
+      case Item::kPoint:
+        if (!have_digits()) {
+          while (at < input.size() && input[at] == ' ') at++;
+          read_sign();
+        }
+        if (at >= input.size()) break;
+        if (is_digit(input[at])) (point_read ? fraction : whole) += input[at++];
+        else if (input[at] == '.' && t.point && !point_read) point_read = true, at++;
+        else if (have_digits() && t.sign) read_sign();
+        break;
+      case Item::kGroup:
+        if (input[at] == ',') at++;
+        break;
+      case Item::kSign:
+      case Item::kMinus:
+      case Item::kPlus:
+      case Item::kSignAlways:
+        if (!have_digits())
+          while (at < input.size() && input[at] == ' ') at++;
+        read_sign();
+        break;
+      case Item::kBrackets:
+        if (input[at] == '>') at++;
+        break;
+      case Item::kOrdinalLower:
+      case Item::kOrdinalUpper:
+        at = std::min(at + 2, input.size());
+        break;
+      case Item::kCurrency:
+      case Item::kLiteral:   // stands for one character that is no part of the number
+        if (!is_digit(input[at]) && std::string_view(".,+-").find(input[at]) == std::string_view::npos) at++;
+        break;
+      default: break;
+    }
+  }
+  if (!have_digits()) throw SqlError{sqlstate::kInvalidTextRepresentation, cat("invalid input syntax for type numeric: \"", negative ? "-" : " ", "\"")};
+  if (!sign_read && t.sign_after && at < input.size() && input[at] == '-') negative = true;
+  fraction.resize(static_cast<size_t>(t.counts.digits_after), '0');
+  return cat(negative ? "-" : "", whole.empty() ? "0" : whole, fraction.empty() ? "" : ".", fraction);
+}
+
 }  // namespace postern

@@ -1,4 +1,4 @@
-// to_char of numbers: brings each type to decimal text, rounded as its template wants. float4 and float8 show no more digits than they have.
+// to_number, and to_char of numbers: brings each type to decimal text, rounded as its template wants. float4 and float8 show no more digits than they have.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +10,7 @@
 #include "postgres/types/number_format.h"
 #include "postgres/types/number_tables.h"
 #include "postgres/types/numeric.h"
+#include "postgres/types/type_info.h"
 
 namespace postern {
 namespace {
@@ -105,9 +106,16 @@ std::string_view format_int4(FnContext& cx, int32_t v, std::string_view format) 
 std::string_view format_float8(FnContext& cx, double v, std::string_view format) { return format_double(cx, v, format, 15); }
 std::string_view format_float4(FnContext& cx, float v, std::string_view format) { return format_double(cx, v, format, 6); }
 
+Datum to_number(FnContext& cx, std::string_view input, std::string_view format) {
+  std::string text = parse_number(format, input);
+  NumberTemplate t = analyse_number_template(format);
+  if (t.shift) text += cat("e-", t.shift);
+  return type_info(oid::kNumeric).in(cx, text, -1);
+}
+
 constexpr FnEntry kFns[] = {
     STRICT_FN(1772, format_numeric), STRICT_FN(1773, format_int4), STRICT_FN(1774, format_int), STRICT_FN(1775, format_float4),
-    STRICT_FN(1776, format_float8),
+    STRICT_FN(1776, format_float8), STRICT_FN(1777, to_number),
 };
 
 }  // namespace

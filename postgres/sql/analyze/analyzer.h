@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/memory/arena.h"
@@ -286,6 +287,10 @@ class Analyzer {
 
   // ---- check_agg.cc
   void check_grouping(State& st, Vec<Target>& targets);
+  Expr* array_assignment(State& st, Expr* array, Expr* value, const ast::ResTarget& t);
+  Expr* grouping_func(State& st, const ast::GroupingFunc& g);
+  int group_key(State& st, const ast::Expr* e, Vec<Target>& targets, Vec<Expr*>& out);
+  std::vector<std::vector<int>> group_sets(State& st, const ast::Expr* e, Vec<Target>& targets, Vec<Expr*>& out);
   void check_no_aggs(State& st, const Expr* e, Clause clause);
 
   // ---- dml.cc

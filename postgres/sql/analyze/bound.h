@@ -21,6 +21,7 @@ enum class ExprKind : uint8_t {
   kFunc,         // fn (pg_proc oid), args. Operators and cast functions too; oper = pg_operator oid for EXPLAIN and index matching
   kAgg,          // fn, args, filter, order, distinct, star (count(*)); levels_up
   kWindow,       // fn, args, window (index into Query::windows)
+  kGrouping,     // GROUPING(args): int4, a bit per argument that the row's grouping set leaves out
   kAnd, kOr, kNot,
   kIsNull, kIsNotNull,
   kIsTrue, kIsNotTrue, kIsFalse, kIsNotFalse, kIsUnknown, kIsNotUnknown,
@@ -33,6 +34,7 @@ enum class ExprKind : uint8_t {
   kArray,        // ARRAY[...] of args (nested arrays: elem_type is the innermost)
   kSubscript,    // args[0][args[1]] (one element; more args = more dimensions)
   kSlice,        // args[0][args[1]:args[2]] (NULL constant = omitted bound)
+  kArrayAssign,  // args[0] with the element (number 0) or slice (number 1) at the subscripts args[1…] replaced by the last argument
   kRow,          // ROW(...)
   kField,        // (args[0]).field number attno of a composite/record
   kRelabel,      // binary-compatible cast: same Datum, other type
@@ -83,6 +85,7 @@ struct Expr {
   SubKind sub_kind = SubKind::kExists;
   Query* subquery = nullptr;
   std::span<Oid> sub_fns;           // kAny/kAll/kRowCompare: function per column (args[i] fn column i); kRowCompare also less/eq pairs as needed
+  std::span<std::string_view> names;    // kRow of a whole sub-select: its column names
   std::string_view name;            // function or operator name as written, for messages and EXPLAIN
 };
 

@@ -51,6 +51,11 @@ struct GroupCheck {
     if (!e) return;
     if (e->kind == ExprKind::kConst || e->kind == ExprKind::kParam) return;
     if (e->kind == ExprKind::kAgg && e->levels_up >= depth) return;
+    if (e->kind == ExprKind::kGrouping) {
+      for (const Expr* a : e->args)
+        if (depth || !grouped(a, 0)) throw SqlError{sqlstate::kGroupingError, "arguments to GROUPING must be grouping expressions of the associated query level", "", "", start_of(a)};
+      return;
+    }
     if (e->kind == ExprKind::kColumn) {
       if (e->levels_up != depth || grouped(e, depth) || depends_on_key(e)) return;
       fail(e, depth);

@@ -408,6 +408,14 @@ void Deparser::expr(const Expr* e, bool show_implicit) {
       func(e);
       break;
     case ExprKind::kAgg: case ExprKind::kWindow: case ExprKind::kSetFunc: func(e); break;
+    case ExprKind::kGrouping:
+      out_ += "GROUPING(";
+      for (size_t i = 0; i < e->args.size(); i++) {
+        if (i) out_ += ", ";
+        expr(e->args[i]);
+      }
+      out_ += ')';
+      break;
     case ExprKind::kAnd: joined(" AND "); break;
     case ExprKind::kOr: joined(" OR "); break;
     case ExprKind::kNot:
@@ -498,6 +506,7 @@ void Deparser::expr(const Expr* e, bool show_implicit) {
       break;
     }
     case ExprKind::kTest: append(out_, "$", e->rel, ".", e->attno); break;
+    case ExprKind::kArrayAssign: break;   // only in UPDATE, which is not deparsed
     case ExprKind::kCaseTest: out_ += "CASE_TEST_EXPR"; break;
   }
 }

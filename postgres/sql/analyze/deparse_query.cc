@@ -199,16 +199,29 @@ void Deparser::select_body(const Query& q, bool visible, const Query* names) {
   }
   if (!q.group_by.empty()) {
     keyword(" GROUP BY ", -kStd, kStd, 1);
-    for (size_t i = 0; i < q.group_by.size(); i++) {
-      const Expr* e = q.group_by[i];
-      if (i) out_ += ", ";
+    auto key = [&](const Expr* e) {
       int number;
       bool complex = needs_sort_paren(e);
-      if (e->kind == ExprKind::kConst) { sort_target(q, e, &number); append(out_, number); continue; }
+      if (e->kind == ExprKind::kConst) { sort_target(q, e, &number); append(out_, number); return; }
       if (complex) out_ += '(';
       expr(e, true);
       if (complex) out_ += ')';
+    };
+    if (!q.grouping_sets.empty()) out_ += "GROUPING SETS (";
+    for (size_t s = 0; s < q.grouping_sets.size(); s++) {
+      out_ += s ? ", (" : "(";
+      for (size_t i = 0; i < q.grouping_sets[s].size(); i++) {
+        if (i) out_ += ", ";
+        key(q.group_by[static_cast<size_t>(q.grouping_sets[s][i])]);
+      }
+      out_ += ')';
     }
+    if (!q.grouping_sets.empty()) out_ += ')';
+    else
+      for (size_t i = 0; i < q.group_by.size(); i++) {
+        if (i) out_ += ", ";
+        key(q.group_by[i]);
+      }
   }
   if (q.having) {
     keyword(" HAVING ", -kStd, kStd, 0);

@@ -409,6 +409,26 @@ void Analyzer::on_conflict(State& st, const ast::InsertStmt& s, const RelationDe
   st.q->on_conflict = out;
 }
 
+// array[subscripts] = value, as the new value of the whole array.
+Expr* Analyzer::array_assignment(State& st, Expr* array, Expr* value, const ast::ResTarget& t) {
+  Expr* place = indirection(st, array, t.indirection, t.position);
+  if (array->type == oid::kName || place->args.empty() || place->args[0] != array) throw_unsupported("this assignment to an element", t.position);
+  const bool slice = place->kind == ExprKind::kSlice;
+  Expr* element = coerce_to_target(value, place->type, place->typmod, Coercion::kAssignment, false, value->position);
+  if (!element)
+    throw SqlError{sqlstate::kDatatypeMismatch, cat("subscripted assignment to \"", t.name, "\" requires type ", type_name(place->type), " but expression is of type ", type_name(value->type)), "",
+                   "You will need to rewrite or cast the expression.", start_of(value)};
+  Expr* e = make(ExprKind::kArrayAssign, array->type, t.position);
+  e->typmod = array->typmod;
+  e->elem_type = place->elem_type;
+  e->number = slice;
+  Vec<Expr*> list;
+  for (Expr* a : place->args) list.push(a_, a);
+  list.push(a_, element);
+  e->args = list.span();
+  return e;
+}
+
 void Analyzer::set_clause(State& st, ast::List<ast::ResTarget> set, const RelationDesc& rel, Vec<Target>& out, Vec<int16_t>& attnos) {
   Clause saved = st.clause;
   st.clause = Clause::kUpdateSource;
@@ -418,10 +438,16 @@ void Analyzer::set_clause(State& st, ast::List<ast::ResTarget> set, const Relati
       if (system_attno(t->name)) throw SqlError{sqlstate::kFeatureNotSupported, cat("cannot assign to system column \"", t->name, "\""), "", "", t->position};
       throw SqlError{sqlstate::kUndefinedColumn, cat("column \"", t->name, "\" of relation \"", rel.name, "\" does not exist"), "", "", t->position};
     }
-    for (int16_t o : attnos)
-      if (o == attno) throw SqlError{sqlstate::kSyntaxError, cat("multiple assignments to same column \"", t->name, "\"")};
     const AttrDesc& a = rel.attrs[attno - 1];
-    if (!t->indirection.empty()) throw_unsupported("assignment to array elements or fields", t->position);
+    Target* assigned = nullptr;   // another element of the same array
+    for (size_t i = 0; i < attnos.size(); i++) {
+      if (attnos[i] != attno) continue;
+      if (t->indirection.empty() || out[i].expr->kind != ExprKind::kArrayAssign)
+        throw SqlError{sqlstate::kSyntaxError, cat("multiple assignments to same column \"", t->name, "\"")};
+      assigned = &out[i];
+    }
+    for (const ast::Indirection* s : t->indirection)
+      if (!s->field.empty() || s->star) throw_unsupported("assignment to fields of composite columns", t->position);
     const ast::Expr* source = t->expr;
     Expr* e = nullptr;
     if (auto* m = as<ast::MultiAssign>(source)) {
@@ -453,7 +479,16 @@ void Analyzer::set_clause(State& st, ast::List<ast::ResTarget> set, const Relati
       if (!e) e = null_const(a.type, source->position);
     } else {
       if (!e) e = transform(st, source);
-      e = assign_to_column(e, rel, attno, t->name, t->position);
+      if (t->indirection.empty()) {
+        e = assign_to_column(e, rel, attno, t->name, t->position);
+      } else {
+        const int target = std::max(0, st.q->result_rel);
+        e = array_assignment(st, assigned ? assigned->expr : column(*st.rt[target], target, attno, 0, t->position), e, *t);
+        if (assigned) {
+          assigned->expr = e;
+          continue;
+        }
+      }
     }
     Target x;
     x.expr = e;

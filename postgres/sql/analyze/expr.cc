@@ -610,7 +610,7 @@ Expr* Analyzer::transform(State& st, const ast::Expr* x) {
       return e;
     }
     case ast::ExprKind::kDefault: throw SqlError{sqlstate::kSyntaxError, "DEFAULT is not allowed in this context", "", "", x->position};
-    case ast::ExprKind::kGroupingFunc: throw_unsupported("GROUPING", x->position);
+    case ast::ExprKind::kGroupingFunc: return grouping_func(st, to<ast::GroupingFunc>(*x));
     case ast::ExprKind::kCurrentOf: throw_unsupported("WHERE CURRENT OF", x->position);
     case ast::ExprKind::kGroupingSet: throw_unsupported("GROUPING SETS", x->position);
     case ast::ExprKind::kNamedArg: throw SqlError{sqlstate::kSyntaxError, "named argument is not allowed here", "", "", x->position};

@@ -325,6 +325,7 @@ Expr* Analyzer::aggregate(State& st, const ast::Func& f, Expr* call, const facts
   }
   if (f.distinct) {
     if (call->args.empty()) throw SqlError{sqlstate::kInvalidColumnReference, "DISTINCT specified but no arguments", "", "", f.position};
+    for (Expr*& a : call->args) resolve_unknown(a);
     for (Expr* a : call->args) equality_fn(a->type, a->position);
     for (Expr* a : call->args) ordering_op(a->type, "<", true, a->position);
   }

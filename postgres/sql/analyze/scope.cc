@@ -130,8 +130,13 @@ Expr* Analyzer::whole_row(const NsItem& item, int levels_up, int position) {
   Vec<JoinColumn> cols;
   item_columns(item, levels_up, position, cols);
   Vec<Expr*> exprs;
-  for (const JoinColumn& c : cols) exprs.push(a_, c.expr);
+  Vec<std::string_view> names;
+  for (const JoinColumn& c : cols) {
+    exprs.push(a_, c.expr);
+    names.push(a_, c.name);
+  }
   row->args = exprs.span();
+  row->names = names.span();
   return row;
 }
 

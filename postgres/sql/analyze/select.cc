@@ -1,4 +1,6 @@
 // SELECT, VALUES and set operations.
+#include <algorithm>
+
 #include "common/base/cat.h"
 #include "postgres/sql/analyze/analyzer.h"
 #include "postgres/sql/analyze/cte_info.h"
@@ -343,23 +345,107 @@ void Analyzer::order_by(State& st, ast::List<ast::SortBy> list, Vec<Target>& tar
   }
 }
 
-void Analyzer::group_clause(State& st, ast::List<ast::Expr> list, Vec<Target>& targets, Vec<Expr*>& out) {
-  for (const ast::Expr* e : list) {
-    if (auto* g = as<ast::GroupingSet>(e)) {
-      if (g->set == ast::GroupingSetKind::kEmpty && list.size() == 1) continue;
-      throw_unsupported("GROUPING SETS, ROLLUP and CUBE", e->position);
+// The position of a grouping expression among the keys.
+int Analyzer::group_key(State& st, const ast::Expr* e, Vec<Target>& targets, Vec<Expr*>& out) {
+  Expr* x = sql92_target(st, e, targets, Clause::kGroupBy);
+  if (x->kind == ExprKind::kColumn && x->attno == 0 && x->type == oid::kRecord) throw_unsupported("GROUP BY a whole row", x->position);
+  equality_fn(x->type, x->position);
+  for (size_t i = 0; i < out.size(); i++)
+    if (out[i] == x || same_expr(out[i], x)) return static_cast<int>(i);
+  out.push(a_, x);
+  return static_cast<int>(out.size()) - 1;
+}
+
+namespace {
+
+using GroupingSets = std::vector<std::vector<int>>;
+constexpr size_t kMaxGroupingSets = 4096;
+
+std::vector<int> joined(const std::vector<int>& a, const std::vector<int>& b) {
+  std::vector<int> all = a;
+  for (int k : b)
+    if (std::find(all.begin(), all.end(), k) == all.end()) all.push_back(k);
+  return all;
+}
+
+GroupingSets product(const GroupingSets& a, const GroupingSets& b, int position) {
+  if (a.size() * b.size() > kMaxGroupingSets) throw SqlError{sqlstate::kStatementTooComplex, cat("too many grouping sets present (maximum ", kMaxGroupingSets, ")"), "", "", position};
+  GroupingSets all;
+  for (const auto& x : a)
+    for (const auto& y : b) all.push_back(joined(x, y));
+  return all;
+}
+
+}  // namespace
+
+// The sets that one item of GROUP BY stands for: a plain expression is one set.
+std::vector<std::vector<int>> Analyzer::group_sets(State& st, const ast::Expr* e, Vec<Target>& targets, Vec<Expr*>& out) {
+  constexpr size_t kMaxCube = 12;
+  auto all_of = [&](ast::List<ast::Expr> list) {   // ((a, b), c) grouped together
+    std::vector<int> keys;
+    for (const ast::Expr* x : list)
+      for (const auto& set : group_sets(st, x, targets, out)) keys = joined(keys, set);
+    return keys;
+  };
+  if (auto* r = as<ast::Row>(e); r && !r->explicit_row) return {all_of(r->args)};
+  auto* g = as<ast::GroupingSet>(e);
+  if (!g) return {{group_key(st, e, targets, out)}};
+  GroupingSets sets;
+  switch (g->set) {
+    case ast::GroupingSetKind::kEmpty: return {{}};
+    case ast::GroupingSetKind::kSimple: return {all_of(g->content)};
+    case ast::GroupingSetKind::kSets:
+      for (const ast::Expr* x : g->content)
+        for (auto& set : group_sets(st, x, targets, out)) sets.push_back(std::move(set));
+      return sets;
+    case ast::GroupingSetKind::kRollup: {
+      sets.push_back({});
+      for (const ast::Expr* x : g->content) sets.push_back(joined(sets.back(), group_sets(st, x, targets, out)[0]));
+      std::reverse(sets.begin(), sets.end());
+      return sets;
     }
-    if (auto* r = as<ast::Row>(e); r && !r->explicit_row) {
-      group_clause(st, r->args, targets, out);
-      continue;
+    case ast::GroupingSetKind::kCube: {
+      std::vector<std::vector<int>> items;
+      for (const ast::Expr* x : g->content) items.push_back(group_sets(st, x, targets, out)[0]);
+      if (items.size() > kMaxCube) throw SqlError{sqlstate::kTooManyColumns, cat("CUBE is limited to ", kMaxCube, " elements"), "", "", g->position};
+      for (size_t mask = size_t{1} << items.size(); mask-- > 0;) {
+        std::vector<int> set;
+        for (size_t i = 0; i < items.size(); i++)
+          if (mask >> (items.size() - 1 - i) & 1) set = joined(set, items[i]);
+        sets.push_back(std::move(set));
+      }
+      return sets;
     }
-    Expr* x = sql92_target(st, e, targets, Clause::kGroupBy);
-    if (x->kind == ExprKind::kColumn && x->attno == 0 && x->type == oid::kRecord) throw_unsupported("GROUP BY a whole row", x->position);
-    equality_fn(x->type, x->position);
-    bool dup = false;
-    for (Expr* o : out) dup |= o == x || same_expr(o, x);
-    if (!dup) out.push(a_, x);
   }
+  return sets;
+}
+
+void Analyzer::group_clause(State& st, ast::List<ast::Expr> list, Vec<Target>& targets, Vec<Expr*>& out) {
+  GroupingSets sets{{}};
+  for (const ast::Expr* e : list) sets = product(sets, group_sets(st, e, targets, out), e->position);
+  if (sets.size() == 1 && sets[0].size() == out.size()) return;
+  auto spans = alloc<std::span<int>>(sets.size());
+  for (size_t i = 0; i < sets.size(); i++) {
+    auto keys = alloc<int>(sets[i].size());
+    std::copy(sets[i].begin(), sets[i].end(), keys.begin());
+    spans[i] = keys;
+  }
+  st.q->grouping_sets = spans;
+}
+
+Expr* Analyzer::grouping_func(State& st, const ast::GroupingFunc& g) {
+  constexpr size_t kMaxArguments = 31;
+  switch (st.clause) {
+    case Clause::kSelect: case Clause::kHaving: case Clause::kOrderBy: case Clause::kDistinctOn: case Clause::kWindowPartition: case Clause::kWindowOrder: break;
+    default: throw SqlError{sqlstate::kGroupingError, cat("grouping operations are not allowed in ", clause_name(st.clause)), "", "", g.position};
+  }
+  if (g.args.size() > kMaxArguments) throw SqlError{sqlstate::kTooManyArguments, "GROUPING must have fewer than 32 arguments", "", "", g.position};
+  Expr* e = make(ExprKind::kGrouping, oid::kInt4, g.position);
+  Vec<Expr*> list;
+  for (const ast::Expr* x : g.args) list.push(a_, expr(st, x));
+  e->args = list.span();
+  if (st.q) st.q->has_aggs = true;
+  return e;
 }
 
 void Analyzer::limit_clause(State& st, const ast::SelectStmt& s) {

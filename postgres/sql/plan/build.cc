@@ -475,7 +475,6 @@ Plan* QueryPlanner::cte_plan(Cte* cte, int* index) {
     QueryPlanner* sub = owner->owned_.back().get();
     plan = sub->run();
     sh_.cte_outer_slots[i] = sub->outer_slots;
-    owner->outer_slots.insert(owner->outer_slots.end(), sub->outer_slots.begin(), sub->outer_slots.end());
   }
   sh_.ctes[i] = plan;
   return plan;

@@ -49,7 +49,9 @@ bool equal_expr(const Expr* a, const Expr* b) {
   if (a->distinct != b->distinct || a->star != b->star || a->variadic != b->variadic) return false;
   switch (a->kind) {
     case ExprKind::kConst: return equal_value(a, b);
-    case ExprKind::kSubquery: return false;
+    case ExprKind::kSubquery:
+      if (a->subquery != b->subquery || a->sub_kind != b->sub_kind) return false;
+      break;
     case ExprKind::kSetFunc: return false;
     case ExprKind::kNextval: return false;
     case ExprKind::kFunc:
@@ -102,7 +104,15 @@ Expr* Mutator::expr(Expr* e, int depth) {
   c->args = exprs(e->args, depth);
   if (e->filter) c->filter = expr(e->filter, depth);
   if (!e->order.empty()) c->order = sort_keys(e->order, depth);
-  if (e->subquery) c->subquery = query(e->subquery, depth + 1);
+  if (e->subquery) c->subquery = sublink(e->subquery, depth);
+  return c;
+}
+
+Query* Mutator::sublink(Query* q, int depth) {
+  for (const Sublink& s : sublinks_)
+    if (s.from == q && s.depth == depth) return s.to;
+  Query* c = query(q, depth + 1);
+  sublinks_.push_back({q, c, depth});
   return c;
 }
 
@@ -355,7 +365,11 @@ class Folder : public Mutator {
       return c;
     }
     if (e->args.empty() && !e->subquery && e->kind != ExprKind::kFunc) return nullptr;
-    if (e->subquery) return nullptr;
+    if (e->subquery) {   // folded when it is planned itself; the same sub-select elsewhere stays the same
+      Expr* c = arena_.make<Expr>(*e);
+      c->args = exprs(e->args, depth);
+      return c;
+    }
     Expr* c = e;
     if (!e->args.empty()) {
       c = arena_.make<Expr>(*e);

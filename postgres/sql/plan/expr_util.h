@@ -49,7 +49,13 @@ class Mutator {
 
  private:
   Cte* map_cte(Cte* c) const;
+  Query* sublink(Query* q, int depth);
   std::vector<std::pair<Cte*, Cte*>> ctes_;   // copies of the WITH queries entered so far
+  struct Sublink {
+    Query *from, *to;
+    int depth;
+  };
+  std::vector<Sublink> sublinks_;   // a sub-select that stands in several places (select list and GROUP BY) stays one
 };
 
 // Facts about one expression at its own query level.

@@ -93,8 +93,9 @@ struct Plan {
   std::span<int> nest_slots;                // … passed to the right side
   // Aggregation, sorting, distinct
   std::span<Expr*> group_keys;
-  std::span<std::span<int>> grouping_sets;
-  std::span<AggCall> aggs;         // output of the agg node: group keys, then aggregates (then targets/filter over those as rel 0)
+  std::span<std::span<int>> grouping_sets;  // kHashAgg: positions in group_keys; each row counts once in each
+  std::span<std::span<int32_t>> groupings;  // per GROUPING(): its value in each grouping set; empty: 0
+  std::span<AggCall> aggs;         // output of the agg node: group keys, then aggregates, then groupings (then targets/filter over those as rel 0)
   std::span<SortKey> sort_keys;    // kSort, kUnique (keys compared), kWindowAgg order
   Expr *limit = nullptr, *offset = nullptr;
   bool with_ties = false;

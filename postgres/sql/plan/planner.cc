@@ -300,6 +300,7 @@ Plan* QueryPlanner::plan_modify() {
     return c;
   };
   Query* original = q_;
+  std::span<Cte*> ctes = q_->ctes;   // as copied by prep, if it runs: a copy is another CTE to cte_plan
   std::vector<std::pair<size_t, Expr*>> returned;   // the child's columns that RETURNING names; what they stand for may have been merged
   if (q_->command == Command::kInsert) {
     std::vector<Expr*> row(rel->attrs.size(), nullptr);
@@ -315,7 +316,6 @@ Plan* QueryPlanner::plan_modify() {
       owned_.push_back(std::make_unique<QueryPlanner>(sh_, this, q_->insert_source));
       QueryPlanner* sub = owned_.back().get();
       b.plan = sub->run();
-      outer_slots.insert(outer_slots.end(), sub->outer_slots.begin(), sub->outer_slots.end());
       RangeEntry* src = rt_[q_->source_rel];
       for (size_t i = 0; i < b.plan->types.size(); i++) {
         Expr* c = arena_.make<Expr>(Expr{.kind = ExprKind::kColumn});
@@ -394,6 +394,7 @@ Plan* QueryPlanner::plan_modify() {
     s->has_aggs = s->has_group = s->has_windows = s->has_set_funcs = false;
     q_ = s;
     prep();
+    ctes = q_->ctes;
     for (Target& t : q_->targets) {
       exprs.push_back(t.expr);
       note_uses(t.expr, 0);
@@ -476,7 +477,7 @@ Plan* QueryPlanner::plan_modify() {
     if (oc.where) m->conflict_where = bind(oc.where);
   }
   q_ = original;
-  for (Cte* c : original->ctes)
+  for (Cte* c : ctes)
     if (c->query && c->query->command != Command::kSelect) {
       int index;
       cte_plan(c, &index);

@@ -204,6 +204,7 @@ class QueryPlanner {
   Plan* plan_set_node(SetTree* t, bool top);
   Plan* plan_recursive(Cte* cte);
   void plan_grouping(Built& b, const std::vector<Expr*>& aggs, bool ordered);
+  std::vector<Expr*> collect_groupings();
   void plan_windows(Built& b, const std::vector<Expr*>& windows);
   void plan_project_set(Built& b, const std::vector<Expr*>& exprs);
   void add_project(Built& b, const std::vector<Expr*>& exprs);

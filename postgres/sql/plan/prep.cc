@@ -43,6 +43,7 @@ class WholeRows : public Mutator {
     Expr* row = arena_.make<Expr>(Expr{.kind = ExprKind::kRow});
     row->type = e->type;
     row->args = to_span(arena_, cols);
+    row->names = r->columns;
     if (r->kind != RteKind::kTable || !nullable(q_->from, e->rel, false)) return row;
     // NULL, not a row of NULLs, where an outer join found nothing.
     Expr* tid = arena_.make<Expr>(Expr{.kind = ExprKind::kColumn});

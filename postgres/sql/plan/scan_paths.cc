@@ -503,7 +503,6 @@ void QueryPlanner::make_item_paths(JoinItem& item) {
       collecting = &lateral_params_[item.rel];
       Plan* plan = sub->run();
       collecting = saved;
-      outer_slots.insert(outer_slots.end(), sub->outer_slots.begin(), sub->outer_slots.end());
       sub_planners_[item.rel] = sub;
       sub_plans_[item.rel] = plan;
       b.tuples = plan->rows;

@@ -12,7 +12,7 @@ namespace postern::sql {
 namespace {
 
 bool hashable(Oid type) {
-  const TypeInfo* t = find_type(type);
+  const TypeInfo* t = raw(type) >= 16384 ? &type_info(type) : find_type(type);
   return t && (t->hash || t->compare_kind == CompareKind::kInt64 || t->compare_kind == CompareKind::kBytes);
 }
 
@@ -126,6 +126,28 @@ void QueryPlanner::collect_aggs(std::vector<Expr*>& aggs, std::vector<Expr*>& wi
   }
 }
 
+std::vector<Expr*> QueryPlanner::collect_groupings() {
+  std::vector<Expr*> found;
+  auto visit = [&](Expr* root) {
+    walk(root, [&](Expr* x) {
+      if (x->kind != ExprKind::kGrouping) return true;
+      bool have = false;
+      for (Expr* o : found) have |= equal_expr(o, x);
+      if (!have) found.push_back(x);
+      return false;
+    });
+  };
+  for (Target& t : q_->targets) visit(t.expr);
+  visit(q_->having);
+  for (SortKey& k : q_->order_by) visit(k.expr);
+  for (Expr* e : q_->distinct_on) visit(e);
+  for (WindowDef& w : q_->windows) {
+    for (Expr* e : w.partition) visit(e);
+    for (SortKey& k : w.order) visit(k.expr);
+  }
+  return found;
+}
+
 void QueryPlanner::plan_grouping(Built& b, const std::vector<Expr*>& aggs, bool ordered) {
   const PlannerSettings& ps = sh_.settings;
   std::vector<Expr*> keys(q_->group_by.begin(), q_->group_by.end());
@@ -140,7 +162,7 @@ void QueryPlanner::plan_grouping(Built& b, const std::vector<Expr*>& aggs, bool 
     // Columns that depend on the keys (GROUP BY of a primary key) are keys too.
     auto add_columns = [&](Expr* root) {
       walk(root, [&](Expr* x) {
-        if (x->kind == ExprKind::kAgg && x->levels_up == 0) return false;
+        if ((x->kind == ExprKind::kAgg && x->levels_up == 0) || x->kind == ExprKind::kGrouping) return false;
         for (Expr* k : keys)
           if (equal_expr(k, x)) return false;
         if (x->kind == ExprKind::kColumn && x->levels_up == 0) keys.push_back(x);
@@ -162,7 +184,12 @@ void QueryPlanner::plan_grouping(Built& b, const std::vector<Expr*>& aggs, bool 
   }
   groups = keys.empty() ? 1 : std::max(1.0, std::min(groups, rows));
   for (Expr* a : aggs) need_sorted |= (a->distinct || !a->order.empty()) && !keys.empty();
-  bool hash = !keys.empty() && can_hash && (!need_sorted || !q_->grouping_sets.empty()) && !(ordered && q_->grouping_sets.empty()) && ps.enable_hashagg;
+  bool hash = !keys.empty() && can_hash && !need_sorted && !ordered && ps.enable_hashagg;
+  if (!q_->grouping_sets.empty()) {
+    if (!can_hash) throw_unsupported("GROUPING SETS over a type that cannot be hashed");
+    hash = true;
+    groups = std::max(1.0, std::min(groups * static_cast<double>(q_->grouping_sets.size()), rows * static_cast<double>(q_->grouping_sets.size())));
+  }
   if (!keys.empty() && !hash && !ordered) {
     std::vector<OrderCol> order;
     for (Expr* k : keys) order.push_back({k, false, false});
@@ -191,6 +218,21 @@ void QueryPlanner::plan_grouping(Built& b, const std::vector<Expr*>& aggs, bool 
   }
   p->aggs = to_span(arena_, calls);
   p->grouping_sets = q_->grouping_sets;
+  std::vector<Expr*> groupings = collect_groupings();
+  std::vector<std::span<int32_t>> grouping_values;
+  for (Expr* g : groupings) {
+    auto values = arena_.alloc_array<int32_t>(q_->grouping_sets.size());
+    for (size_t s = 0; s < q_->grouping_sets.size(); s++) {
+      values[s] = 0;
+      for (Expr* a : g->args) {
+        bool in = false;
+        for (int k : q_->grouping_sets[s]) in |= equal_expr(keys[static_cast<size_t>(k)], a);
+        values[s] = values[s] * 2 + !in;
+      }
+    }
+    grouping_values.push_back({values, q_->grouping_sets.size()});
+  }
+  p->groupings = to_span(arena_, grouping_values);
   p->rows = groups;
   p->width = static_cast<int>(8 * (keys.size() + aggs.size()));
   p->startup_cost = b.plan->total_cost + rows * ps.cpu_operator_cost * static_cast<double>(keys.size() + aggs.size());
@@ -199,6 +241,7 @@ void QueryPlanner::plan_grouping(Built& b, const std::vector<Expr*>& aggs, bool 
   out.has_exprs = true;
   out.cols = keys;
   out.cols.insert(out.cols.end(), aggs.begin(), aggs.end());
+  out.cols.insert(out.cols.end(), groupings.begin(), groupings.end());
   set_output(p, out.cols);
   if (q_->having) {
     p->filter = resolve(q_->having, &out, nullptr);
@@ -435,7 +478,6 @@ Plan* QueryPlanner::plan_set_node(SetTree* t, bool top) {
     owned_.push_back(std::make_unique<QueryPlanner>(sh_, this, t->query));
     QueryPlanner* sub = owned_.back().get();
     Plan* p = sub->run();
-    outer_slots.insert(outer_slots.end(), sub->outer_slots.begin(), sub->outer_slots.end());
     return p;
   }
   if (t->op == SetOp::kUnion || t->op == SetOp::kUnionAll) {
@@ -533,7 +575,6 @@ Plan* QueryPlanner::plan_recursive(Cte* cte) {
   r->left = sub->plan_set_node(t->left, false);
   r->right = sub->plan_set_node(t->right, false);
   sh_.cte_outer_slots[r->cte] = sub->outer_slots;
-  outer_slots.insert(outer_slots.end(), sub->outer_slots.begin(), sub->outer_slots.end());
   r->types = r->left->types;
   r->names = r->left->names;
   r->rows = r->left->rows + 10 * r->right->rows;
