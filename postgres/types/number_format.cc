@@ -343,7 +343,6 @@ std::string parse_number(std::string_view format, std::string_view input) {
   }
   if (!have_digits()) throw SqlError{sqlstate::kInvalidTextRepresentation, cat("invalid input syntax for type numeric: \"", negative ? "-" : " ", "\"")};
   if (!sign_read && t.sign_after && at < input.size() && input[at] == '-') negative = true;
-  fraction.resize(static_cast<size_t>(t.counts.digits_after), '0');
   return cat(negative ? "-" : "", whole.empty() ? "0" : whole, fraction.empty() ? "" : ".", fraction);
 }
 

@@ -25,7 +25,7 @@ struct DecimalText {
 };
 std::string format_number(std::string_view format, const DecimalText& number);
 
-// to_number(): the decimal text that the template finds in the input, with the template's fraction digits. `shift` is to be divided out by the caller.
+// to_number(): the decimal text that the template finds in the input. `shift` is to be divided out by the caller.
 std::string parse_number(std::string_view format, std::string_view input);
 
 }  // namespace postern

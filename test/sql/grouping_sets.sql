@@ -7,7 +7,7 @@ SELECT dept, boss, count(*) FROM e GROUP BY dept, ROLLUP (boss) ORDER BY 1, 2, 3
 SELECT dept, boss, id % 2 AS odd, count(*), grouping(dept, boss, id % 2) AS g FROM e GROUP BY ROLLUP ((dept, boss), id % 2) ORDER BY g, 1, 2, 3;
 SELECT dept, count(*) FROM e GROUP BY GROUPING SETS (dept, ROLLUP (dept), ()) ORDER BY 1, 2;
 SELECT dept, count(*) FROM e GROUP BY ROLLUP (1) HAVING grouping(dept) = 1 OR count(*) > 1 ORDER BY 1, 2;
-SELECT upper(dept) || '!' AS u, sum(id) FROM e GROUP BY ROLLUP (upper(dept)) ORDER BY 1;
+SELECT upper(dept) || '!' AS u, sum(id) FROM e GROUP BY ROLLUP (upper(dept)) ORDER BY 1, 2;
 SELECT dept, sum(sal), rank() OVER (ORDER BY sum(sal) DESC NULLS LAST), grouping(dept) FROM e GROUP BY ROLLUP (dept) ORDER BY 3, 1;
 SELECT dept, count(*) FROM e WHERE id > 100 GROUP BY ROLLUP (dept);
 SELECT dept, count(*) FROM e WHERE id > 100 GROUP BY GROUPING SETS ((dept), (), ());

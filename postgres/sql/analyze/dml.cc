@@ -417,7 +417,7 @@ Expr* Analyzer::array_assignment(State& st, Expr* array, Expr* value, const ast:
   Expr* element = coerce_to_target(value, place->type, place->typmod, Coercion::kAssignment, false, value->position);
   if (!element)
     throw SqlError{sqlstate::kDatatypeMismatch, cat("subscripted assignment to \"", t.name, "\" requires type ", type_name(place->type), " but expression is of type ", type_name(value->type)), "",
-                   "You will need to rewrite or cast the expression.", start_of(value)};
+                   "You will need to rewrite or cast the expression.", t.position};
   Expr* e = make(ExprKind::kArrayAssign, array->type, t.position);
   e->typmod = array->typmod;
   e->elem_type = place->elem_type;

@@ -457,6 +457,8 @@ void QueryPlanner::prep() {
   while (pull_up_subqueries()) {
     pull_up_sublinks();
   }
+  expand_whole_rows();   // those that merged sub-selects brought up
+  rt_.assign(q_->rtable.begin(), q_->rtable.end());
   fold_all();
   reduce_outer_joins();
   base_.resize(rt_.size());
