@@ -41,7 +41,7 @@ def o(numbers):
 procs = rows("""select oid::int8 as oid, proname, proowner::int8, prolang::int8 as lang, procost, prorows, provariadic::int8 as variadic, prokind, proleakproof, proisstrict, proretset,
   provolatile, proparallel, pronargs, pronargdefaults, prorettype::int8 as ret, proargtypes::text as args, proallargtypes::int8[] as allargs, proargmodes::text[] as modes, proargnames as names, prosrc,
   (select array_agg(pg_get_function_arg_default(p.oid, i) order by i) from generate_series(1, pronargs) i where i > pronargs - pronargdefaults) as defaults
-  from pg_proc p where oid < 16384 and pronamespace = 11 and prolang <> 13 order by oid""")
+  from pg_proc p where oid < 16384 and (pronamespace = 11 or proname = '_pg_expandarray') and prolang <> 13 order by oid""")
 
 def own(oid, name, ret, args, retset, src):
     return {"oid": oid, "proname": name, "proowner": 10, "lang": 12, "procost": 1, "prorows": 10 if retset else 0, "variadic": 0, "prokind": "f", "proleakproof": False,

@@ -2,7 +2,8 @@
 // lock, waits for that transaction, and looks again.
 //
 // Row lock rules:
-//  1. Exclusive strengths (kNoKeyUpdate, kUpdate) are xmax: as updater, or with kXmaxLockOnly. A locker writes its top xid, so that a rolled back savepoint at most keeps too much locked.
+//  1. Exclusive strengths (kNoKeyUpdate, kUpdate) are xmax: as updater, or with kXmaxLockOnly. A locker writes its own xid, so that the lock goes with its savepoint; one that had the row locked already writes
+//     the top xid: a rolled back savepoint at most keeps too much locked.
 //  2. Shared strengths are heavyweight locks on (relation, tid, sub 1), taken before the version is looked at, and the flag kSharedLock on the version. A writer that meets the flag takes
 //     the heavyweight lock in its own mode first; that waits for the sharers.
 #include <bitset>
@@ -361,8 +362,7 @@ ModifyResult remove(const RelationDesc& rel, Tid tid, const txn::Snapshot& snaps
 }
 
 ModifyResult lock_row(const RelationDesc& rel, Tid tid, RowLock mode, lock::Wait wait, const txn::Snapshot& snapshot) {
-  txn::current_xid();
-  Xid top = txn::top_xid_if_any();
+  Xid own = txn::current_xid(), top = txn::top_xid_if_any();
   Writer writer{rel, tid, mode, snapshot};
   ModifyResult result;
   for (;;) {
@@ -387,7 +387,9 @@ ModifyResult lock_row(const RelationDesc& rel, Tid tid, RowLock mode, lock::Wait
         if (!gone) change.flags &= static_cast<uint16_t>(~(kXmaxLockOnly | kXmaxKeyUpdate | kHotUpdated));
       }
     } else {
-      change.xmax = raw(top);
+      // The lock goes with its savepoint, unless it stands for one taken before that as well.
+      bool had_it = live_xmax && t->flags & kXmaxLockOnly && txn::is_mine(Xid{t->xmax});
+      change.xmax = raw(had_it ? top : own);
       change.flags = static_cast<uint16_t>((change.flags & (kHeapOnly | kCombo | kHasNulls | kHasExternal | kSharedLock)) | kXmaxLockOnly);
       if (mode == RowLock::kUpdate) change.flags |= kXmaxKeyUpdate;
     }

@@ -186,8 +186,11 @@ CatalogRow constraint_row(Arena& arena, const ConstraintSpec& s) {
   r.set(c::contypid, 0);
   r.set(c::conindid, from_oid(s.index));
   r.set(c::conparentid, 0);
-  r.set(c::confrelid, 0);
-  for (int column : {c::confupdtype, c::confdeltype, c::confmatchtype}) r.set(column, letter(' '));
+  r.set(c::confrelid, from_oid(s.referenced));
+  r.set(c::confupdtype, letter(s.on_update));
+  r.set(c::confdeltype, letter(s.on_delete));
+  r.set(c::confmatchtype, letter(s.match));
+  if (!s.referenced_keys.empty()) r.set(c::confkey, int2_array(arena, s.referenced_keys));
   r.set(c::conislocal, from_bool(true));
   r.set(c::coninhcount, 0);
   r.set(c::connoinherit, from_bool(s.type != 'c' || s.no_inherit));

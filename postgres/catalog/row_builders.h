@@ -31,11 +31,14 @@ struct ConstraintSpec {
   Oid oid{0};
   std::string_view name;
   Oid namespace_oid{0};
-  char type = 'c';                   // c, p, u
+  char type = 'c';                   // c, p, u, f
   Oid table{0}, index{0};
   bool deferrable = false, deferred = false, validated = true, no_inherit = false;
   std::vector<int16_t> keys;
   std::string_view expression;       // check: SQL text
+  Oid referenced{0};                 // foreign key
+  std::vector<int16_t> referenced_keys;
+  char match = ' ', on_update = ' ', on_delete = ' ';
 };
 CatalogRow constraint_row(Arena& arena, const ConstraintSpec& s);
 

@@ -4,9 +4,10 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "postgres/catalog/foreign_keys.h"
 #include "postgres/catalog/row_builders.h"
 #include "postgres/ddl/bind.h"
-#include "postgres/ddl/scan_table.h"
+#include "postgres/ddl/rewrite.h"
 #include "postgres/ddl/table_parts.h"
 #include "postgres/types/array.h"
 #include "postgres/types/facts/facts.h"
@@ -18,52 +19,6 @@ using namespace catalog;
 namespace {
 
 using AlterTableKind = ast::AlterTableKind;
-
-struct ColumnRewrite { int attnum; sql::Expr* expr; };   // over the old row
-
-// Copies every row into new files, with some columns computed anew; then the indexes are built again. `old` is the descriptor the rows were written with.
-void rewrite_table(UtilityContext& cx, const RelationDesc& old, std::span<const ColumnRewrite> columns) {
-  for (const IndexDesc& i : relation(old.oid)->indexes) set_new_file(i.oid, true, *relation(old.oid), &i);
-  set_new_file(old.oid, false, old, nullptr);
-  txn::next_command();
-  for (int i = 0; i < old.natts(); i++) {   // values are all there now
-    Arena arena;
-    CatalogRow a = attribute_row_of(old.oid, i + 1, arena);
-    if (!a.flag(pg_attribute::atthasmissing)) continue;
-    a.set(pg_attribute::atthasmissing, from_bool(false));
-    a.set_null(pg_attribute::attmissingval);
-    update_row(pg_attribute::kTable, a);
-  }
-  invalidate_relation(old.oid);
-  txn::next_command();
-  RelationRef now = relation(old.oid);
-  RelationDesc bare = *now;               // without indexes: they are built at the end
-  bare.indexes.clear();
-  std::vector<std::unique_ptr<exec::CompiledExpr>> exprs;
-  for (const ColumnRewrite& c : columns) exprs.push_back(std::make_unique<exec::CompiledExpr>(*c.expr, cx.services));
-  {
-    exec::BulkInserter out(bare, cx.services);
-    Arena arena;
-    std::vector<Datum> row(now->natts());
-    std::vector<uint8_t> nulls(now->natts());
-    scan_table(old, cx, [&](const Datum* values, const uint8_t* old_nulls, Tid) {
-      for (int i = 0; i < now->natts(); i++) {
-        bool had = i < old.natts() && !now->attrs[i].dropped;
-        row[i] = had ? values[i] : 0;
-        nulls[i] = had ? old_nulls[i] : 1;
-      }
-      for (size_t k = 0; k < columns.size(); k++) {
-        NullableDatum v = exprs[k]->eval_row(values, old_nulls, arena);
-        row[columns[k].attnum - 1] = v.value;
-        nulls[columns[k].attnum - 1] = v.null;
-      }
-      out.add(row.data(), nulls.data());
-      arena.reset();
-    });
-    out.finish();
-  }
-  for (const IndexDesc& i : now->indexes) exec::build_index(*now, i, cx.services, cx.maintenance_work_mem_bytes);
-}
 
 bool is_constant(const sql::Expr& e) {
   if (e.kind == sql::ExprKind::kConst) return true;
@@ -205,6 +160,12 @@ void alter_type(UtilityContext& cx, Oid table, const ast::AlterTableCmd& cmd) {
   RelationRef old = relation(table);
   int attnum = find_column(*old, cmd.name);
   check_type_change(*old, attnum);
+  auto keys = foreign_keys(table);
+  auto uses = [&](const std::vector<int16_t>& columns) { return std::find(columns.begin(), columns.end(), attnum) != columns.end(); };
+  for (const ForeignKey& k : keys->own)
+    if (uses(k.columns)) throw_unsupported("changing the type of a column of a foreign key");
+  for (const ForeignKey& k : keys->incoming)
+    if (uses(k.referenced_columns)) throw_unsupported("changing the type of a column that a foreign key references");
   int32_t typmod;
   Oid type = resolve_type(*cmd.column->type, &typmod);
   AttrDesc fresh = make_attr(cmd.name, type, typmod);
@@ -332,6 +293,35 @@ void drop_identity(UtilityContext& cx, Oid table, const ast::AlterTableCmd& cmd)
   drop_objects(cx, {{pg_class::kTable, seq}}, false);
 }
 
+void set_identity(Oid table, const ast::AlterTableCmd& cmd) {
+  RelationRef rel = relation(table);
+  int attnum = find_column(*rel, cmd.name);
+  const AttrDesc& a = rel->attrs[attnum - 1];
+  if (!a.identity) throw SqlError(sqlstate::kObjectNotInPrerequisiteState, cat("column \"", cmd.name, "\" of relation \"", rel->name, "\" is not an identity column"));
+  Oid seq = a.identity_sequence;
+  std::vector<ast::DefElem*> rest;
+  for (ast::DefElem* d : cmd.options) {
+    if (d->name != "generated") {
+      rest.push_back(d);
+      continue;
+    }
+    Arena arena;
+    CatalogRow r = attribute_row_of(table, attnum, arena);
+    r.set(pg_attribute::attidentity, static_cast<uint8_t>(d->ival));
+    update_row(pg_attribute::kTable, r);
+    invalidate_relation(table);
+    txn::next_command();
+  }
+  if (!rest.empty()) change_sequence(*relation(seq), {rest.data(), rest.size()});
+}
+
+void cluster_on(Oid table, std::string_view index) {
+  RelationRef rel = relation(table);
+  for (const IndexDesc& i : rel->indexes)
+    if (i.name == index) return set_clustered(table, i.oid);
+  throw SqlError(sqlstate::kUndefinedObject, cat("index \"", index, "\" for table \"", rel->name, "\" does not exist"));
+}
+
 void set_attribute(Oid table, std::string_view name, int column, Datum value) {
   RelationRef rel = relation(table);
   Arena arena;
@@ -368,12 +358,13 @@ void run_command(UtilityContext& cx, Oid oid, char kind, const ast::AlterTableCm
     case K::kSetOptions: case K::kResetOptions: return set_options(oid, cmd, kind);
     case K::kChangeOwner: return set_relation_owner(cx, relation(oid), role_of(*cmd.new_owner));
     case K::kSetLogged: case K::kSetUnlogged: return set_class_flag(oid, pg_class::relpersistence, static_cast<uint8_t>(cmd.kind == K::kSetLogged ? 'p' : 'u'));
-    case K::kSetCompression: case K::kDropCluster: return;
-    case K::kClusterOn: throw_unsupported("CLUSTER ON");
-    case K::kSetIdentity: throw_unsupported("ALTER COLUMN SET GENERATED");
+    case K::kSetCompression: return;
+    case K::kDropCluster: return set_clustered(oid, kInvalidOid);
+    case K::kClusterOn: return cluster_on(oid, cmd.name);
+    case K::kSetIdentity: return set_identity(oid, cmd);
     case K::kDropExpression: throw_unsupported("generated columns");
-    case K::kValidateConstraint: throw_unsupported("VALIDATE CONSTRAINT");
-    case K::kAlterConstraint: throw_unsupported("ALTER CONSTRAINT");
+    case K::kValidateConstraint: return validate_constraint(cx, oid, cmd.name);
+    case K::kAlterConstraint: return alter_constraint(oid, *cmd.constraint);
     case K::kSetTablespace: throw_unsupported("tablespaces");
     case K::kReplicaIdentity: throw_unsupported("REPLICA IDENTITY");
     case K::kEnableTrigger: case K::kDisableTrigger: throw_unsupported("triggers");

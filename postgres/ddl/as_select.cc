@@ -6,6 +6,7 @@
 #include "postgres/catalog/row_builders.h"
 #include "postgres/ddl/bind.h"
 #include "postgres/ddl/objects.h"
+#include "postgres/sql/parse/parse.h"
 
 namespace postern::ddl {
 
@@ -16,12 +17,11 @@ namespace {
 struct OutputColumn { std::string name; Oid type; int32_t typmod; Oid collation; };
 
 sql::AnalyzedStmt analyze_query(const ast::Stmt& query, UtilityContext& cx) {
-  if (query.kind == ast::StmtKind::kExecute) throw_unsupported("CREATE TABLE AS EXECUTE");
   sql::ParamTypes none;
   return sql::analyze(query, cx.query_text, none, *cx.arena);
 }
 
-std::vector<OutputColumn> output_columns(const sql::Query& q, ast::Names names) {
+std::vector<OutputColumn> output_columns(const sql::Query& q, ast::Names names, const char* too_many) {
   std::vector<OutputColumn> out;
   auto targets = q.command == sql::Command::kSelect ? q.targets : q.returning;
   for (const sql::Target& t : targets) {
@@ -29,7 +29,7 @@ std::vector<OutputColumn> output_columns(const sql::Query& q, ast::Names names) 
     Oid type = t.expr->type == oid::kUnknown ? oid::kText : t.expr->type;
     out.push_back({std::string(t.name), type, t.expr->typmod, t.expr->collation});
   }
-  if (names.size() > out.size()) throw SqlError(sqlstate::kSyntaxError, "too many column names were specified");
+  if (names.size() > out.size()) throw SqlError(sqlstate::kSyntaxError, too_many);
   for (size_t i = 0; i < names.size(); i++) out[i].name = names[i];
   return out;
 }
@@ -49,7 +49,6 @@ std::string create_table_as(const ast::CreateTableAsStmt& s, UtilityContext& cx)
   if (s.object == ast::ObjectKind::kMatView) throw_unsupported("CREATE MATERIALIZED VIEW");
   const ast::IntoClause& into = *s.into;
   if (!into.tablespace.empty() && into.tablespace != "pg_default") throw_unsupported("tablespaces");
-  if (into.on_commit == 'd' || into.on_commit == 'x') throw_unsupported("ON COMMIT DELETE ROWS and ON COMMIT DROP");
   Oid ns = creation_namespace_of(*into.relation);
   if (relation_exists(ns, into.relation->name)) {
     if (!s.if_not_exists) throw SqlError(sqlstate::kDuplicateTable, cat("relation \"", into.relation->name, "\" already exists"));
@@ -62,8 +61,18 @@ std::string create_table_as(const ast::CreateTableAsStmt& s, UtilityContext& cx)
   spec.owner = current_user();
   spec.persistence = is_temp_namespace(ns) ? 't' : into.relation->persistence;
   spec.options = relation_options(into.options, 'r');
-  spec.attrs = to_attrs(output_columns(*analyze_query(*s.query, cx).query, into.columns));
+  constexpr const char* kTooMany = "too many column names were specified";
+  if (s.query->kind == ast::StmtKind::kExecute) {
+    std::vector<OutputColumn> columns;
+    for (const auto& c : cx.describe_execute(ast::to<ast::ExecuteStmt>(*s.query))) columns.push_back({c.name, c.type, c.typmod, kInvalidOid});
+    if (into.columns.size() > columns.size()) throw SqlError(sqlstate::kSyntaxError, kTooMany);
+    for (size_t i = 0; i < into.columns.size(); i++) columns[i].name = into.columns[i];
+    spec.attrs = to_attrs(columns);
+  } else {
+    spec.attrs = to_attrs(output_columns(*analyze_query(*s.query, cx).query, into.columns, kTooMany));
+  }
   Oid table = create_relation(spec);
+  set_on_commit(table, into.on_commit);
   if (into.skip_data) return s.select_into ? "SELECT INTO" : "CREATE TABLE AS";
   RelationRef rel = relation(table);
   exec::BulkInserter out(*rel, cx.services);
@@ -110,6 +119,7 @@ class References {
     levels_.pop_back();
   }
   std::vector<ObjectAddress> out;
+  std::function<void(sql::RangeEntry&)> on_entry;    // the tree must be ours to change then
 
  private:
   void add(Oid rel, int32_t sub) {
@@ -117,6 +127,7 @@ class References {
     if (std::find(out.begin(), out.end(), a) == out.end()) out.push_back(a);
   }
   void entry(const sql::RangeEntry& r) {
+    if (on_entry) on_entry(const_cast<sql::RangeEntry&>(r));
     const RelationDesc* rel = r.view_of ? r.view_of : r.relation;
     if (rel) {
       add(rel->oid, 0);
@@ -210,6 +221,52 @@ void store_rule(Oid view, std::string_view text, const std::vector<ObjectAddress
 
 }  // namespace
 
+ViewTexts::ViewTexts(Oid relation_oid) : relation_(relation(relation_oid)) {
+  Arena arena;
+  Datum keys[] = {from_oid(pg_class::kTable), from_oid(relation_oid)};
+  for (const CatalogRow& d : scan(pg_depend::kTable, pg_depend::k_reference_index, keys, arena)) {
+    if (d.oid(pg_depend::classid) != pg_rewrite::kTable || d.letter(pg_depend::deptype) != 'n') continue;
+    auto rule = find_row(pg_rewrite::kTable, pg_rewrite::k_oid_index, {d.values[pg_depend::objid]}, arena);
+    Oid view = rule ? rule->oid(pg_rewrite::ev_class) : kInvalidOid;
+    if (view == kInvalidOid || std::any_of(views_.begin(), views_.end(), [&](const auto& v) { return v->rule == rule->oid(pg_rewrite::oid); })) continue;
+    auto v = std::make_unique<View>();
+    v->rule = rule->oid(pg_rewrite::oid);
+    v->view = view;
+    v->text = rule->text(pg_rewrite::ev_action);
+    sql::ParamTypes none;
+    v->analyzed = sql::analyze(*sql::parse(v->text, v->arena)[0].stmt, v->text, none, v->arena);
+    views_.push_back(std::move(v));
+  }
+}
+
+void ViewTexts::write(int attnum, std::string_view column) {
+  RelationRef now = relation(relation_->oid);
+  for (auto& v : views_) {
+    References walk;
+    walk.on_entry = [&](sql::RangeEntry& r) {
+      const RelationDesc*& named = r.view_of ? r.view_of : r.relation;
+      if (!named || named->oid != now->oid) return;
+      if (r.alias == relation_->name) r.alias = v->arena.copy(std::string_view(now->name));
+      named = now.get();
+      if (attnum && static_cast<size_t>(attnum) <= r.columns.size() && r.columns[attnum - 1] == relation_->attrs[attnum - 1].name) r.columns[attnum - 1] = v->arena.copy(column);
+    };
+    walk.query(*v->analyzed.query);
+    std::string text = sql::deparse_query(*v->analyzed.query, false);
+    Arena arena;
+    try {
+      sql::ParamTypes none;
+      sql::analyze(*sql::parse(text, arena)[0].stmt, text, none, arena);
+    } catch (const SqlError&) {
+      throw_unsupported("changing a name that this view uses");
+    }
+    auto rule = find_row(pg_rewrite::kTable, pg_rewrite::k_oid_index, {from_oid(v->rule)}, arena);
+    rule->set(pg_rewrite::ev_action, make_bytes(arena, text));
+    update_row(pg_rewrite::kTable, *rule);
+    invalidate_relation(v->view);
+    txn::next_command();
+  }
+}
+
 std::vector<ObjectAddress> query_references(const sql::Query& q) {
   References r;
   r.query(q);
@@ -231,7 +288,7 @@ std::string create_view(const ast::CreateViewStmt& s, UtilityContext& cx) {
   } else {
     ns = creation_namespace_of(*s.view);
   }
-  std::vector<AttrDesc> attrs = to_attrs(output_columns(*analyzed.query, s.aliases));
+  std::vector<AttrDesc> attrs = to_attrs(output_columns(*analyzed.query, s.aliases, "CREATE VIEW specifies more column names than columns"));
   // The stored text names its columns itself.
   std::span<sql::Target> targets = analyzed.query->targets;
   size_t at = 0;

@@ -4,6 +4,7 @@
 
 #include "common/base/cat.h"
 #include "common/base/error.h"
+#include "postgres/types/facts/facts.h"
 
 namespace postern::ddl {
 
@@ -14,6 +15,12 @@ namespace {
 void walk(const sql::Expr& e, Bound& b) {
   if (e.kind == sql::ExprKind::kColumn && e.levels_up == 0 && e.rel == 0 && e.attno > 0) b.columns.push_back(e.attno);
   if (e.kind == sql::ExprKind::kConst && e.type == oid::kRegClass && !e.null) b.relations.push_back(as_oid(e.value));
+  if (e.kind == sql::ExprKind::kFunc) {
+    const facts::ProcFact* p = facts::find_proc(e.fn);
+    b.is_immutable &= p && p->volatility == 'i';
+  } else if (e.kind == sql::ExprKind::kNextval || e.kind == sql::ExprKind::kValue) {
+    b.is_immutable = false;
+  }
   sql::for_each_child(e, [&](sql::Expr* c) {
     if (c) walk(*c, b);
   });
@@ -84,9 +91,6 @@ void rename_in_expressions(UtilityContext& cx, const RelationDesc& table, int at
     }
     if (changed) update_row(pg_index::kTable, i);
   }
-  Datum keys[] = {from_oid(pg_class::kTable), from_oid(table.oid), from_int(attnum)};
-  for (const CatalogRow& d : scan(pg_depend::kTable, pg_depend::k_reference_index, keys, arena))
-    if (d.oid(pg_depend::classid) == pg_rewrite::kTable) throw_unsupported("renaming a column that a view uses");
   (void)cx;
 }
 

@@ -51,11 +51,9 @@ void add_check(UtilityContext& cx, Oid table, const ast::Constraint& c, std::str
     if (of.empty() && b.columns.size() == 1) of = rel->attrs[b.columns[0] - 1].name;
     name = choose_constraint_name(rel->name, of, "check", table);
   } else if (constraint_exists(table, name)) {
-    throw SqlError(sqlstate::kDuplicateObject, cat("constraint \"", name, "\" for relation \"", rel->name, "\" already exists"));
+    throw SqlError(sqlstate::kDuplicateObject, new_table ? cat("check constraint \"", name, "\" already exists") : cat("constraint \"", name, "\" for relation \"", rel->name, "\" already exists"));
   }
-  bool validate = !new_table && !c.skip_validation;
-  if (c.skip_validation && !new_table) throw_unsupported("NOT VALID constraints");
-  store_check(cx, table, name, b.text, validate);
+  store_check(cx, table, name, b.text, new_table ? CheckRows::kNone : c.skip_validation ? CheckRows::kNotValid : CheckRows::kAll);
 }
 
 IndexSpec key_index(const RelationDesc& rel, const ast::Constraint& c, std::string_view column) {
@@ -133,7 +131,7 @@ void add_key(UtilityContext& cx, Oid table, const ast::Constraint& c, std::strin
   bool primary = c.kind == ast::ConstraintKind::kPrimary;
   if (primary)
     for (const IndexDesc& i : rel->indexes)
-      if (i.primary) throw SqlError(sqlstate::kInvalidTableDefinition, cat("multiple primary keys for table \"", rel->name, "\" are not allowed")).at(c.position);
+      if (i.primary) throw SqlError(sqlstate::kInvalidTableDefinition, cat("multiple primary keys for table \"", rel->name, "\" are not allowed"));
   if (!c.index_name.empty()) return add_key_using_index(cx, table, c);
   IndexSpec spec = key_index(*rel, c, column);
   if (primary)
@@ -143,24 +141,44 @@ void add_key(UtilityContext& cx, Oid table, const ast::Constraint& c, std::strin
 
 }  // namespace
 
-void store_check(UtilityContext& cx, Oid table, std::string_view name, std::string_view sql_text, bool validate) {
+namespace {
+void check_rows(UtilityContext& cx, const RelationDesc& rel, std::string_view name, const sql::Expr& condition) {
+  exec::CompiledExpr check(condition, cx.services);
+  Arena arena;
+  scan_table(rel, cx, [&](const Datum* values, const uint8_t* nulls, Tid) {
+    NullableDatum ok = check.eval_row(values, nulls, arena);
+    if (!ok.null && !as_bool(ok.value)) {
+      SqlError e(sqlstate::kCheckViolation, cat("check constraint \"", name, "\" of relation \"", rel.name, "\" is violated by some row"));
+      e.schema_name = namespace_name(rel.namespace_oid);
+      e.table_name = rel.name;
+      e.constraint_name = name;
+      throw e;
+    }
+    arena.reset();
+  });
+}
+}  // namespace
+
+void validate_constraint(UtilityContext& cx, Oid table, std::string_view name) {
+  RelationRef rel = relation(table);
+  Arena arena;
+  auto row = find_row(pg_constraint::kTable, pg_constraint::k_conrelid_contypid_conname_index, {from_oid(table), 0, make_bytes(arena, name)}, arena);
+  if (!row) throw SqlError(sqlstate::kUndefinedObject, cat("constraint \"", name, "\" of relation \"", rel->name, "\" does not exist"));
+  bool foreign = row->letter(pg_constraint::contype) == 'f';
+  if (!foreign && row->letter(pg_constraint::contype) != 'c') throw SqlError(sqlstate::kWrongObjectType, cat("constraint \"", name, "\" of relation \"", rel->name, "\" is not a foreign key or check constraint"));
+  if (row->flag(pg_constraint::convalidated)) return;
+  if (foreign) validate_foreign_key(cx, table, row->oid(pg_constraint::oid));
+  else check_rows(cx, *rel, name, *bind_text(cx, row->text(pg_constraint::conbin), rel.get(), oid::kBool, -1).expr);
+  row->set(pg_constraint::convalidated, from_bool(true));
+  update_row(pg_constraint::kTable, *row);
+  invalidate_relation(table);
+  txn::next_command();
+}
+
+void store_check(UtilityContext& cx, Oid table, std::string_view name, std::string_view sql_text, CheckRows rows) {
   RelationRef rel = relation(table);
   Bound b = bind_text(cx, sql_text, rel.get(), oid::kBool, -1);
-  if (validate) {
-    exec::CompiledExpr check(*b.expr, cx.services);
-    Arena arena;
-    scan_table(*rel, cx, [&](const Datum* values, const uint8_t* nulls, Tid) {
-      NullableDatum ok = check.eval_row(values, nulls, arena);
-      if (!ok.null && !as_bool(ok.value)) {
-        SqlError e(sqlstate::kCheckViolation, cat("check constraint \"", name, "\" of relation \"", rel->name, "\" is violated by some row"));
-        e.schema_name = namespace_name(rel->namespace_oid);
-        e.table_name = rel->name;
-        e.constraint_name = name;
-        throw e;
-      }
-      arena.reset();
-    });
-  }
+  if (rows == CheckRows::kAll) check_rows(cx, *rel, name, *b.expr);
   Arena arena;
   ConstraintSpec con;
   con.oid = new_oid(pg_constraint::kTable, pg_constraint::k_oid_index);
@@ -170,6 +188,7 @@ void store_check(UtilityContext& cx, Oid table, std::string_view name, std::stri
   con.table = table;
   con.keys = b.columns;
   con.expression = sql_text;
+  con.validated = rows != CheckRows::kNotValid;
   insert_row(pg_constraint::kTable, constraint_row(arena, con));
   record_dependency({pg_constraint::kTable, con.oid}, {pg_class::kTable, table}, 'a');
   record_expression_dependencies({pg_constraint::kTable, con.oid}, b, table, b.columns.size() == 1 ? 'a' : 'n');
@@ -184,7 +203,7 @@ void add_constraint(UtilityContext& cx, Oid table, const ast::Constraint& c, std
   switch (c.kind) {
     case ast::ConstraintKind::kCheck: return add_check(cx, table, c, column, new_table);
     case ast::ConstraintKind::kPrimary: case ast::ConstraintKind::kUnique: return add_key(cx, table, c, column, new_table);
-    case ast::ConstraintKind::kForeign: throw_unsupported("foreign keys", c.position);
+    case ast::ConstraintKind::kForeign: return add_foreign_key(cx, table, c, column, new_table);
     case ast::ConstraintKind::kExclusion: throw_unsupported("exclusion constraints", c.position);
     default: return;
   }

@@ -18,6 +18,7 @@ void add_key(UtilityContext& cx, const RelationDesc& table, const ast::IndexElem
   if (!e.opclass_options.empty()) throw_unsupported("operator class options");
   if (e.expr) {
     Bound b = bind(cx, *e.expr, &table, kInvalidOid, -1, ExprUse::kIndex);
+    if (!b.is_immutable) throw SqlError(sqlstate::kInvalidObjectDefinition, "functions in index expression must be marked IMMUTABLE");
     k.type = b.expr->type;
     k.collation = b.expr->collation;
     if (!spec.desc.expressions.empty()) spec.desc.expressions += '\x01';
@@ -55,7 +56,9 @@ std::string create_index_stmt(const ast::CreateIndexStmt& s, UtilityContext& cx)
     throw SqlError(sqlstate::kUndefinedObject, cat("access method \"", s.access_method, "\" does not exist"));
   }
   if (!s.tablespace.empty() && s.tablespace != "pg_default") throw_unsupported("tablespaces");
-  RelationRef table = open_owned(cx, *s.relation, lock::Mode::kShare, "rm");
+  RelationRef table = open_owned(cx, *s.relation, lock::Mode::kShare, "rmvSi");
+  if (table->kind != 'r' && table->kind != 'm')
+    throw SqlError(sqlstate::kWrongObjectType, cat("cannot create index on relation \"", table->name, "\""), cat("This operation is not supported for ", table->kind == 'i' ? "indexe" : kind_name(table->kind), "s."));
   if (s.if_not_exists && !s.name.empty() && relation_exists(table->namespace_oid, s.name)) {
     notice(cx, cat("relation \"", s.name, "\" already exists, skipping"), {}, sqlstate::kDuplicateTable);
     return "CREATE INDEX";
@@ -71,7 +74,11 @@ std::string create_index_stmt(const ast::CreateIndexStmt& s, UtilityContext& cx)
     spec.desc.included.push_back(static_cast<int16_t>(find_column(*table, e->name)));
     spec.column_names.emplace_back(e->name);
   }
-  if (s.where) spec.desc.predicate = bind(cx, *s.where, table.get(), oid::kBool, -1, ExprUse::kPredicate).text;
+  if (s.where) {
+    Bound b = bind(cx, *s.where, table.get(), oid::kBool, -1, ExprUse::kPredicate);
+    if (!b.is_immutable) throw SqlError(sqlstate::kInvalidObjectDefinition, "functions in index predicate must be marked IMMUTABLE");
+    spec.desc.predicate = b.text;
+  }
   create_index(cx, table, spec);
   return "CREATE INDEX";
 }
@@ -107,7 +114,7 @@ std::string reindex(const ast::ReindexStmt& s, UtilityContext& cx) {
     if (d->name == "concurrently" && option_bool(*d)) require_no_block(cx, "REINDEX CONCURRENTLY");
   if (s.what == ast::ReindexKind::kIndex) {
     QualifiedName q = split_name(*s.relation);
-    RelationRef index = open_relation(q.schema, q.name, lock::Mode::kNone, s.relation->position);
+    RelationRef index = open_relation(q.schema, q.name, lock::Mode::kNone);
     if (index->kind != 'i') throw SqlError(sqlstate::kWrongObjectType, cat("\"", index->name, "\" is not an index"));
     require_not_catalog(*index);
     require_owner(*index);

@@ -51,7 +51,6 @@ ColumnSpec read_column(const ast::ColumnDef& c) {
         out.attr.not_null = true;
         break;
       case ast::ConstraintKind::kGenerated: throw_unsupported("generated columns", k->position);
-      case ast::ConstraintKind::kForeign: throw_unsupported("foreign keys", k->position);
       case ast::ConstraintKind::kExclusion: throw_unsupported("exclusion constraints", k->position);
       case ast::ConstraintKind::kPrimary:
         out.attr.not_null = true;
@@ -160,7 +159,6 @@ TablePlan read_elements(const ast::CreateTableStmt& s) {
     } else if (e->kind == ast::ElementKind::kLike) {
       add_like(plan, *e);
     } else {
-      if (e->constraint->kind == ast::ConstraintKind::kForeign) throw_unsupported("foreign keys", e->constraint->position);
       if (e->constraint->kind == ast::ConstraintKind::kExclusion) throw_unsupported("exclusion constraints", e->constraint->position);
       plan.constraints.push_back({e->constraint, {}});
     }
@@ -186,7 +184,7 @@ void copy_like_parts(UtilityContext& cx, Oid table, const TablePlan::LikeParts& 
     throw_internal("column of LIKE is missing");
   };
   if (like.options & kLikeConstraints)
-    for (const CheckDesc& c : source.checks) store_check(cx, table, c.name, c.expression, false);
+    for (const CheckDesc& c : source.checks) store_check(cx, table, c.name, c.expression, CheckRows::kNone);
   if (like.options & kLikeIndexes) {
     for (const IndexDesc& x : source.indexes) {
       IndexSpec spec;
@@ -197,7 +195,7 @@ void copy_like_parts(UtilityContext& cx, Oid table, const TablePlan::LikeParts& 
       Arena arena;
       Datum key = from_oid(source.oid);
       for (const CatalogRow& r : scan(pg_constraint::kTable, pg_constraint::k_conrelid_contypid_conname_index, {&key, 1}, arena))
-        if (r.oid(pg_constraint::conindid) == x.oid) spec.constraint = r.letter(pg_constraint::contype);
+        if (r.oid(pg_constraint::conindid) == x.oid && r.letter(pg_constraint::contype) != 'f') spec.constraint = r.letter(pg_constraint::contype);
       create_index(cx, relation(table), spec);
     }
   }
@@ -230,6 +228,8 @@ Oid make_table(UtilityContext& cx, const ast::CreateTableStmt& s, Oid ns) {
     for (auto& [c, column] : plan.constraints)
       if (c->kind == pass) add_constraint(cx, table, *c, column, true);
   for (auto& like : plan.likes) copy_like_parts(cx, table, like);
+  for (auto& [c, column] : plan.constraints)
+    if (c->kind == ast::ConstraintKind::kForeign) add_constraint(cx, table, *c, column, true);
   return table;
 }
 
@@ -240,19 +240,24 @@ void refuse_unsupported(const ast::CreateTableStmt& s) {
   if (!s.tablespace.empty() && s.tablespace != "pg_default") throw_unsupported("tablespaces");
   if (!s.access_method.empty() && s.access_method != "heap") throw SqlError(sqlstate::kUndefinedObject, cat("access method \"", s.access_method, "\" does not exist"));
   if (s.on_commit != 'n' && s.relation->persistence != 't') throw SqlError(sqlstate::kInvalidTableDefinition, "ON COMMIT can only be used on temporary tables");
-  if (s.on_commit == 'd' || s.on_commit == 'x') throw_unsupported("ON COMMIT DELETE ROWS and ON COMMIT DROP");
 }
 
 }  // namespace
 
 std::string create_table(const ast::CreateTableStmt& s, UtilityContext& cx) {
   refuse_unsupported(s);
-  Oid ns = creation_namespace_of(*s.relation);
+  Oid ns;
+  try {
+    ns = creation_namespace_of(*s.relation);
+  } catch (SqlError& e) {
+    if (e.sqlstate == sqlstate::kUndefinedSchema) e.position = s.relation->position;
+    throw;
+  }
   if (s.if_not_exists && relation_exists(ns, s.relation->name)) {
     notice(cx, cat("relation \"", s.relation->name, "\" already exists, skipping"), {}, sqlstate::kDuplicateTable);
     return "CREATE TABLE";
   }
-  make_table(cx, s, ns);
+  set_on_commit(make_table(cx, s, ns), s.on_commit);
   return "CREATE TABLE";
 }
 

@@ -71,6 +71,7 @@ std::string execute(const ast::Stmt& s, UtilityContext& cx) {
     case StmtKind::kAlterSchema: return alter_schema(ast::to<ast::AlterSchemaStmt>(s), cx);
     case StmtKind::kAlterOwner: return alter_owner(ast::to<ast::AlterOwnerStmt>(s), cx);
     case StmtKind::kComment: return comment(ast::to<ast::CommentStmt>(s), cx);
+    case StmtKind::kCluster: return cluster(ast::to<ast::ClusterStmt>(s), cx);
     case StmtKind::kReindex: return reindex(ast::to<ast::ReindexStmt>(s), cx);
     case StmtKind::kVacuum: return vacuum(ast::to<ast::VacuumStmt>(s), cx);
     case StmtKind::kLock: return lock_table(ast::to<ast::LockStmt>(s), cx);

@@ -11,6 +11,9 @@
 namespace postern {
 struct FnTables;
 }
+namespace postern::ast {
+struct ExecuteStmt;
+}
 namespace postern::ddl {
 
 struct UtilityContext {
@@ -20,6 +23,8 @@ struct UtilityContext {
   bool in_transaction_block = false;
   // Runs a query's rows into a sink: CREATE TABLE AS, REFRESH … given by session.
   std::function<uint64_t(const ast::Stmt& query, const std::function<void(const exec::Batch&)>& sink)> run_query;
+  struct Column { std::string name; Oid type; int32_t typmod; };
+  std::function<std::vector<Column>(const ast::ExecuteStmt&)> describe_execute;   // the columns that EXECUTE gives
   size_t maintenance_work_mem_bytes = 64 << 20;
 };
 
@@ -38,6 +43,7 @@ int64_t currval(Oid sequence);             // 55000 when not yet called in this 
 int64_t setval(Oid sequence, int64_t value, bool is_called);
 int64_t lastval();
 void discard_sequences();                  // DISCARD SEQUENCES
+void run_on_commit();                      // ON COMMIT DELETE ROWS and DROP of temporary tables: call as the last thing before a commit
 void discard_temp();                       // DISCARD TEMP and the end of a session: drops its temporary objects (needs a transaction)
 extern const FnTables kDdlFns;             // nextval & co, for main to join with the others
 extern const FnTables kDefinitionFns;      // pg_get_viewdef & co

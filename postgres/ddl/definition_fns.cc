@@ -68,8 +68,7 @@ bool is_call(sv expression, const RelationDesc& table) {
   Arena arena;
   const sql::Expr* e = sql::analyze_expression(expression, &table, kInvalidOid, -1, arena);
   if (e->kind != sql::ExprKind::kFunc) return e->kind == sql::ExprKind::kCoalesce || e->kind == sql::ExprKind::kGreatest || e->kind == sql::ExprKind::kLeast || e->kind == sql::ExprKind::kNullIf || e->kind == sql::ExprKind::kValue;
-  std::string s = sql::deparse_expr(*e, &table, false, false);
-  return !s.empty() && s[0] != '(' && s.back() == ')' && s.find("::") == s.npos;
+  return !raw(e->oper) && e->number != 1 && e->number != 2;   // neither operator nor cast
 }
 
 std::string opclass_name(Oid opclass) {

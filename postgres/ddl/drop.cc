@@ -50,7 +50,7 @@ class Collector {
       ObjectAddress d{r.oid(pg_depend::classid), r.oid(pg_depend::objid), as_int4(r.values[pg_depend::objsubid])};
       if (d.class_oid == o.class_oid && d.object == o.object) continue;
       char type = r.letter(pg_depend::deptype);
-      ObjectAddress via{o.class_oid, o.object, as_int4(r.values[pg_depend::refobjsubid])};
+      ObjectAddress via = o;
       // A view stands for its rule.
       add(d, via, type == 'n', false);
     }
@@ -115,6 +115,7 @@ void drop_constraint(Oid oid) {
     }
   }
   invalidate_relation(table);
+  if (row->letter(pg_constraint::contype) == 'f') invalidate_relation(row->oid(pg_constraint::confrelid));
 }
 
 // Columns stay in place, marked dropped: their width is remembered, so that old rows can be read.
@@ -180,7 +181,14 @@ ObjectAddress reported(ObjectAddress a) {
 }
 
 void lock_relations(const std::vector<Found>& found) {
+  Arena arena;
   for (const Found& f : found) {
+    if (f.object.class_oid == pg_constraint::kTable) {   // both tables of a foreign key
+      auto row = find_row(pg_constraint::kTable, pg_constraint::k_oid_index, {from_oid(f.object.object)}, arena);
+      if (row && row->letter(pg_constraint::contype) == 'f')
+        for (int column : {pg_constraint::conrelid, pg_constraint::confrelid}) lock::acquire(lock::relation(my_database(), row->oid(column)), lock::Mode::kAccessExclusive);
+      continue;
+    }
     if (f.object.class_oid != pg_class::kTable || f.object.sub) continue;
     RelationRef rel = relation(f.object.object);
     if (!rel) continue;
@@ -283,8 +291,8 @@ void drop_relations(const ast::DropStmt& s, UtilityContext& cx) {
     }
     RelationRef rel = find_relation(q.schema, q.name);
     if (!rel) {
-      if (!s.missing_ok) throw SqlError(s.object == ast::ObjectKind::kIndex ? sqlstate::kUndefinedObject : sqlstate::kUndefinedTable, cat(kind, " \"", display(n), "\" does not exist"));
-      notice(cx, cat(kind, " \"", display(n), "\" does not exist, skipping"));
+      if (!s.missing_ok) throw SqlError(s.object == ast::ObjectKind::kIndex ? sqlstate::kUndefinedObject : sqlstate::kUndefinedTable, cat(kind, " \"", q.name, "\" does not exist"));
+      notice(cx, cat(kind, " \"", q.name, "\" does not exist, skipping"));
       continue;
     }
     if (wanted_kinds(s.object).find(rel->kind) == std::string_view::npos) wrong_kind(*rel, s.object);
@@ -294,7 +302,7 @@ void drop_relations(const ast::DropStmt& s, UtilityContext& cx) {
     lock::acquire(lock::relation(my_database(), lock_oid), lock::Mode::kAccessExclusive);
     accept_invalidations();
     if (!relation(rel->oid)) {   // somebody else dropped it while we waited
-      if (!s.missing_ok) throw SqlError(s.object == ast::ObjectKind::kIndex ? sqlstate::kUndefinedObject : sqlstate::kUndefinedTable, cat(kind, " \"", display(n), "\" does not exist"));
+      if (!s.missing_ok) throw SqlError(s.object == ast::ObjectKind::kIndex ? sqlstate::kUndefinedObject : sqlstate::kUndefinedTable, cat(kind, " \"", q.name, "\" does not exist"));
       continue;
     }
     targets.push_back({pg_class::kTable, rel->oid});

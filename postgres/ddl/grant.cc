@@ -85,8 +85,13 @@ void on_relation(const ast::GrantStmt& s, Change c, const RelationDesc& rel) {
   char kind = rel.kind == 'S' ? 's' : 'r';
   bool columns = std::any_of(s.privileges.begin(), s.privileges.end(), [](const ast::AccessPriv* p) { return !p->columns.empty(); });
   Arena arena;
+  std::string whole;   // privileges without a list of columns
   if (columns) {
     for (const ast::AccessPriv* p : s.privileges) {
+      if (p->columns.empty()) {
+        whole += p->name.empty() ? std::string(all_privileges(kind)) : std::string(1, privilege_letter(p->name));
+        continue;
+      }
       char letter = p->name.empty() ? 0 : privilege_letter(p->name);
       Change one = c;
       one.privileges = letter ? std::string(1, letter) : std::string(all_privileges('c'));
@@ -98,9 +103,9 @@ void on_relation(const ast::GrantStmt& s, Change c, const RelationDesc& rel) {
       }
     }
     invalidate_relation(rel.oid);
-    return;
+    if (whole.empty()) return;
   }
-  c.privileges = letters_of(s, kind);
+  c.privileges = columns ? whole : letters_of(s, kind);
   CatalogRow row = class_row_of(rel.oid, arena);
   if (!may_grant(rel.owner, kind, row.values[pg_class::relacl], row.nulls[pg_class::relacl], c))
     throw SqlError(sqlstate::kInsufficientPrivilege, cat("permission denied for ", kind_name(rel.kind), " ", rel.name));
@@ -157,7 +162,7 @@ std::string grant(const ast::GrantStmt& s, UtilityContext& cx) {
     case ObjectKind::kTable: case ObjectKind::kSequence: case ObjectKind::kView:
       for (const ast::RangeVar* r : s.relations) {
         QualifiedName q = split_name(*r);
-        RelationRef rel = open_relation(q.schema, q.name, lock::Mode::kNone, r->position);
+        RelationRef rel = open_relation(q.schema, q.name, lock::Mode::kNone);
         if (s.object == ObjectKind::kSequence && rel->kind != 'S') throw SqlError(sqlstate::kWrongObjectType, cat("\"", rel->name, "\" is not a sequence"));
         if (rel->kind == 'i') throw SqlError(sqlstate::kWrongObjectType, cat("\"", rel->name, "\" is an index"));
         on_relation(s, c, *rel);

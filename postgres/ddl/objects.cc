@@ -157,7 +157,7 @@ RelationRef open_owned(UtilityContext& cx, const ast::RangeVar& r, lock::Mode mo
     notice(cx, cat("relation \"", display(r), "\" does not exist, skipping"));
     return nullptr;
   }
-  RelationRef rel = open_relation(q.schema, q.name, mode, r.position);
+  RelationRef rel = open_relation(q.schema, q.name, mode);
   if (kinds.find(rel->kind) == std::string_view::npos) {
     std::string_view want = kinds == "S" ? "a sequence" : kinds == "v" ? "a view" : kinds == "i" ? "an index" : kinds == "m" ? "a materialized view" : "a table";
     throw SqlError(sqlstate::kWrongObjectType, cat("\"", rel->name, "\" is not ", want));

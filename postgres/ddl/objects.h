@@ -129,6 +129,7 @@ std::string rename(const ast::RenameStmt& s, UtilityContext& cx);
 std::string alter_schema(const ast::AlterSchemaStmt& s, UtilityContext& cx);
 std::string alter_owner(const ast::AlterOwnerStmt& s, UtilityContext& cx);
 std::string comment(const ast::CommentStmt& s, UtilityContext& cx);
+std::string cluster(const ast::ClusterStmt& s, UtilityContext& cx);
 std::string reindex(const ast::ReindexStmt& s, UtilityContext& cx);
 std::string vacuum(const ast::VacuumStmt& s, UtilityContext& cx);
 std::string lock_table(const ast::LockStmt& s, UtilityContext& cx);
@@ -141,15 +142,19 @@ struct SequenceOptions {
 };
 Oid make_sequence(UtilityContext& cx, const std::string& name, Oid ns, Oid owner, const SequenceOptions& o, char persistence);
 SequenceOptions sequence_options(ast::List<ast::DefElem> defs, const SequenceOptions* old, Oid default_type, bool* restart, int64_t* restart_value, const ast::DefElem** owned_by);
+void change_sequence(const RelationDesc& sequence, ast::List<ast::DefElem> options);   // ALTER SEQUENCE's work
 void reset_sequence(Oid sequence, int64_t last_value, bool is_called);   // transactional: new file
 std::vector<Oid> owned_sequences(Oid table);
 void set_relation_owner(UtilityContext& cx, RelationRef rel, Oid owner);
 void define_constraint(UtilityContext& cx, Oid table, const ast::Constraint& c, bool new_table);
+void set_clustered(Oid table, Oid index);                // 0: none
 void rebuild_indexes(UtilityContext& cx, Oid table);
 // A column gets a new name: the stored texts of checks, index expressions and predicates of its table, and of views over it, are written anew.
 void rename_in_expressions(UtilityContext& cx, const RelationDesc& table, int attnum, std::string_view new_name);
 // Defaults that name an owned sequence are written anew after it moved.
 void refresh_sequence_defaults(UtilityContext& cx, Oid table);
 void drop_temp_objects(Oid ns);
+void truncate_table(Oid table);                            // its rows and indexes; REQUIRES ACCESS EXCLUSIVE
+void set_on_commit(Oid table, char action);                // of CREATE TEMP TABLE: 'd' delete rows, 'x' drop, others nothing
 
 }  // namespace postern::ddl

@@ -4,7 +4,9 @@
 #include "common/base/cat.h"
 #include "common/base/error.h"
 #include "postgres/catalog/acl.h"
+#include "postgres/ddl/bind.h"
 #include "postgres/ddl/objects.h"
+#include "postgres/types/session_services.h"
 #include "postgres/ddl/table_parts.h"
 #include "postgres/region/region.h"
 
@@ -26,7 +28,6 @@ std::string create_schema(const ast::CreateSchemaStmt& s, UtilityContext& cx) {
     notice(cx, cat("schema \"", name, "\" already exists, skipping"), {}, sqlstate::kDuplicateSchema);
     return "CREATE SCHEMA";
   }
-  if (!s.elements.empty()) throw_unsupported("schema elements in CREATE SCHEMA");
   Arena arena;
   CatalogRow r = new_row(pg_namespace::kTable);
   r.set(pg_namespace::oid, from_oid(new_oid(pg_namespace::kTable, pg_namespace::k_oid_index)));
@@ -35,6 +36,17 @@ std::string create_schema(const ast::CreateSchemaStmt& s, UtilityContext& cx) {
   insert_row(pg_namespace::kTable, r);
   invalidate_all();
   txn::next_command();
+  if (s.elements.empty()) return "CREATE SCHEMA";
+  // Its own objects are made, and looked for, in the new schema first.
+  struct Path {
+    std::string before;
+    ~Path() { set_search_path(before); }
+  } path{cx.services->setting("search_path", false)};
+  set_search_path(path.before.empty() ? quote_ident(name) : cat(quote_ident(name), ", ", path.before));
+  for (const ast::Stmt* e : s.elements) {
+    execute(*e, cx);
+    txn::next_command();
+  }
   return "CREATE SCHEMA";
 }
 
@@ -68,16 +80,8 @@ void rename_constraint_of_index(Oid index, std::string_view name) {
   Oid table = relation_oid_of_index(index);
   Datum key = from_oid(table);
   for (CatalogRow& r : scan(pg_constraint::kTable, pg_constraint::k_conrelid_contypid_conname_index, {&key, 1}, arena))
-    if (r.oid(pg_constraint::conindid) == index) rename_row(pg_constraint::kTable, r, pg_constraint::conname, name);
+    if (r.oid(pg_constraint::conindid) == index && r.letter(pg_constraint::contype) != 'f') rename_row(pg_constraint::kTable, r, pg_constraint::conname, name);
   invalidate_relation(table);
-}
-
-// Views name their relations in their stored text.
-void require_no_views(Oid rel, std::string_view what) {
-  Arena arena;
-  Datum keys[] = {from_oid(pg_class::kTable), from_oid(rel)};
-  for (const CatalogRow& d : scan(pg_depend::kTable, pg_depend::k_reference_index, keys, arena))
-    if (d.oid(pg_depend::classid) == pg_rewrite::kTable && d.letter(pg_depend::deptype) == 'n') throw_unsupported(what);
 }
 
 void refresh_defaults_of_sequence(UtilityContext& cx, Oid seq) {
@@ -94,7 +98,7 @@ std::string rename_relation(const ast::RenameStmt& s, UtilityContext& cx) {
   RelationRef rel = open_owned(cx, *s.relation, lock::Mode::kAccessExclusive, kinds, s.missing_ok);
   if (!rel) return cat("ALTER ", ast::object_kind_name(s.object));
   check_new_name(s.new_name);
-  require_no_views(rel->oid, "renaming a relation that a view uses");
+  ViewTexts views(rel->oid);
   if (relation_exists(rel->namespace_oid, s.new_name)) throw SqlError(sqlstate::kDuplicateTable, cat("relation \"", s.new_name, "\" already exists"));
   Arena arena;
   CatalogRow c = class_row_of(rel->oid, arena);
@@ -103,6 +107,7 @@ std::string rename_relation(const ast::RenameStmt& s, UtilityContext& cx) {
   if (rel->kind == 'i') rename_constraint_of_index(rel->oid, s.new_name);
   invalidate_relation(rel->oid);
   txn::next_command();
+  views.write();
   if (rel->kind == 'S') refresh_defaults_of_sequence(cx, rel->oid);
   return cat("ALTER ", ast::object_kind_name(s.object));
 }
@@ -119,6 +124,7 @@ std::string rename_column(const ast::RenameStmt& s, UtilityContext& cx) {
     if (!a.dropped && a.name == s.new_name) throw SqlError(sqlstate::kDuplicateColumn, cat("column \"", s.new_name, "\" of relation \"", rel->name, "\" already exists"));
   for (const char* system : {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"})
     if (s.new_name == system) throw SqlError(sqlstate::kDuplicateColumn, cat("column name \"", s.new_name, "\" conflicts with a system column name"));
+  ViewTexts views(rel->oid);
   rename_in_expressions(cx, *rel, attnum, s.new_name);
   Arena arena;
   CatalogRow a = attribute_row_of(rel->oid, attnum, arena);
@@ -132,6 +138,7 @@ std::string rename_column(const ast::RenameStmt& s, UtilityContext& cx) {
     }
   invalidate_relation(rel->oid);
   txn::next_command();
+  views.write(attnum, s.new_name);
   return tag;
 }
 
@@ -142,7 +149,7 @@ std::string rename_constraint(const ast::RenameStmt& s, UtilityContext& cx) {
   auto row = find_row(pg_constraint::kTable, pg_constraint::k_conrelid_contypid_conname_index, {from_oid(rel->oid), 0, make_bytes(arena, s.sub_name)}, arena);
   if (!row) throw SqlError(sqlstate::kUndefinedObject, cat("constraint \"", s.sub_name, "\" for table \"", rel->name, "\" does not exist"));
   if (constraint_exists(rel->oid, s.new_name)) throw SqlError(sqlstate::kDuplicateObject, cat("constraint \"", s.new_name, "\" for relation \"", rel->name, "\" already exists"));
-  Oid index = row->oid(pg_constraint::conindid);
+  Oid index = row->letter(pg_constraint::contype) == 'f' ? kInvalidOid : row->oid(pg_constraint::conindid);
   if (index != kInvalidOid) {
     if (relation_exists(rel->namespace_oid, s.new_name)) throw SqlError(sqlstate::kDuplicateTable, cat("relation \"", s.new_name, "\" already exists"));
     CatalogRow c = class_row_of(index, arena);
@@ -256,7 +263,7 @@ std::string alter_schema(const ast::AlterSchemaStmt& s, UtilityContext& cx) {
   if (!rel) return tag;
   Oid ns = require_namespace(s.new_schema);
   if (ns == rel->namespace_oid) return tag;
-  require_no_views(rel->oid, "moving a relation that a view uses");
+  ViewTexts views(rel->oid);
   if (is_temp_namespace(ns) || is_temp_namespace(rel->namespace_oid)) throw SqlError(sqlstate::kFeatureNotSupported, "cannot move objects into or out of temporary schemas");
   require_namespace_create(ns);
   if (rel->kind == 'S') {
@@ -273,6 +280,7 @@ std::string alter_schema(const ast::AlterSchemaStmt& s, UtilityContext& cx) {
   parts.insert(parts.end(), sequences.begin(), sequences.end());
   for (Oid o : parts) move_relation(o, ns);
   refresh_sequence_defaults(cx, rel->oid);
+  views.write();
   return tag;
 }
 

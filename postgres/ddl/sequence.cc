@@ -385,29 +385,31 @@ std::string create_sequence(const ast::CreateSequenceStmt& s, UtilityContext& cx
 }
 
 std::string alter_sequence(const ast::AlterSequenceStmt& s, UtilityContext& cx) {
-  RelationRef rel = open_owned(cx, *s.sequence, lock::Mode::kShareRowExclusive, "S", s.missing_ok);
-  if (!rel) return "ALTER SEQUENCE";
+  if (RelationRef rel = open_owned(cx, *s.sequence, lock::Mode::kShareRowExclusive, "S", s.missing_ok)) change_sequence(*rel, s.options);
+  return "ALTER SEQUENCE";
+}
+
+void change_sequence(const RelationDesc& rel, ast::List<ast::DefElem> options) {
   Arena arena;
-  auto row = find_row(pg_sequence::kTable, pg_sequence::k_seqrelid_index, {from_oid(rel->oid)}, arena);
-  if (!row) throw_internal(cat("cache lookup failed for sequence ", raw(rel->oid)));
+  auto row = find_row(pg_sequence::kTable, pg_sequence::k_seqrelid_index, {from_oid(rel.oid)}, arena);
+  if (!row) throw_internal(cat("cache lookup failed for sequence ", raw(rel.oid)));
   SequenceOptions old = to_options(*row);
   bool restart = false;
   int64_t restart_value = 0;
   const ast::DefElem* owned = nullptr;
-  SequenceOptions o = sequence_options(s.options, &old, oid::kInt8, &restart, &restart_value, &owned);
-  State state = read_state(*rel);
+  SequenceOptions o = sequence_options(options, &old, oid::kInt8, &restart, &restart_value, &owned);
+  State state = read_state(rel);
   if (!restart) {
     if (state.last < o.min) invalid(cat("RESTART value (", state.last, ") cannot be less than MINVALUE (", o.min, ")"));
     if (state.last > o.max) invalid(cat("RESTART value (", state.last, ") cannot be greater than MAXVALUE (", o.max, ")"));
   }
-  CatalogRow r = sequence_row(rel->oid, o);
+  CatalogRow r = sequence_row(rel.oid, o);
   r.tid = row->tid;
   update_row(pg_sequence::kTable, r);
-  invalidate_relation(rel->oid);
+  invalidate_relation(rel.oid);
   txn::next_command();
-  if (restart) reset_sequence(rel->oid, restart_value, false);
-  if (owned) set_owned_by(*relation(rel->oid), *owned);
-  return "ALTER SEQUENCE";
+  if (restart) reset_sequence(rel.oid, restart_value, false);
+  if (owned) set_owned_by(*relation(rel.oid), *owned);
 }
 
 namespace {

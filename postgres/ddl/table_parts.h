@@ -21,8 +21,13 @@ void set_default_expression(UtilityContext& cx, const RelationDesc& table, int a
 
 // CHECK, PRIMARY KEY, UNIQUE (also USING INDEX) on a table locked in ACCESS EXCLUSIVE. column: of a column constraint. Existing rows are checked unless new_table.
 void add_constraint(UtilityContext& cx, Oid table, const ast::Constraint& c, std::string_view column, bool new_table);
-void store_check(UtilityContext& cx, Oid table, std::string_view name, std::string_view sql_text, bool validate);
+enum class CheckRows : uint8_t { kNone, kAll, kNotValid };                  // what to do about rows that are there: none are, check them, leave them for VALIDATE
+void store_check(UtilityContext& cx, Oid table, std::string_view name, std::string_view sql_text, CheckRows rows);
+void validate_constraint(UtilityContext& cx, Oid table, std::string_view name);
 void set_not_null(UtilityContext& cx, Oid table, int attnum, bool verify);
+void add_foreign_key(UtilityContext& cx, Oid table, const ast::Constraint& c, std::string_view column, bool new_table);
+void validate_foreign_key(UtilityContext& cx, Oid table, Oid constraint);   // 23503
+void alter_constraint(Oid table, const ast::Constraint& c);                 // its deferrability
 int find_column(const RelationDesc& table, std::string_view name);          // attnum; 42703
 
 }  // namespace postern::ddl

@@ -8,6 +8,7 @@
 #include "postgres/catalog/acl.h"
 #include "postgres/ddl/analyze.h"
 #include "postgres/ddl/objects.h"
+#include "postgres/ddl/rewrite.h"
 #include "postgres/types/session_services.h"
 
 namespace postern::ddl {
@@ -17,7 +18,7 @@ using namespace catalog;
 namespace {
 
 struct Options {
-  bool vacuum = true, analyze = false, verbose = false, automatic = false;
+  bool vacuum = true, analyze = false, verbose = false, automatic = false, full = false;
 };
 
 // Sizes in pg_class are changed in place: nobody depends on them, and a rollback must not bring old ones back.
@@ -59,7 +60,7 @@ bool may_process(const RelationDesc& rel) {
 // One table: its lock, the work, within the current transaction. False when it's gone or not ours.
 bool process(Oid oid, const Options& o, UtilityContext* cx, std::span<const std::string_view> columns) {
   lock::Tag tag = lock::relation(find_cat_relation(oid) && find_cat_relation(oid)->shared ? kInvalidOid : my_database(), oid);
-  if (!lock::acquire(tag, lock::Mode::kShareUpdateExclusive, o.automatic ? lock::Wait::kSkip : lock::Wait::kBlock)) return false;
+  if (!lock::acquire(tag, o.full ? lock::Mode::kAccessExclusive : lock::Mode::kShareUpdateExclusive, o.automatic ? lock::Wait::kSkip : lock::Wait::kBlock)) return false;
   accept_invalidations();
   RelationRef rel = relation(oid);
   if (!rel || (rel->kind != 'r' && rel->kind != 'm')) return false;
@@ -67,6 +68,11 @@ bool process(Oid oid, const Options& o, UtilityContext* cx, std::span<const std:
   if (!o.automatic && !may_process(*rel)) {
     if (cx) warning(*cx, cat("permission denied to ", o.vacuum ? "vacuum" : "analyze", " \"", rel->name, "\", skipping it"));
     return false;
+  }
+  if (o.full && raw(oid) >= raw(kFirstNormalOid)) {
+    rewrite_table(*cx, *rel, {});
+    txn::next_command();
+    rel = relation(oid);
   }
   if (o.vacuum) vacuum_heap(*rel, o, cx);
   if (o.analyze && raw(oid) >= raw(kFirstNormalOid)) {
@@ -106,22 +112,20 @@ std::string vacuum(const ast::VacuumStmt& s, UtilityContext& cx) {
   Options o;
   o.vacuum = s.vacuum;
   o.analyze = !s.vacuum;
-  bool full = false;
   for (const ast::DefElem* d : s.options) {
     if (d->name == "analyze") o.analyze = option_bool(*d);
     else if (d->name == "verbose") o.verbose = option_bool(*d);
-    else if (d->name == "full") full = option_bool(*d);
+    else if (d->name == "full") o.full = option_bool(*d);
     else if (d->name != "freeze" && d->name != "skip_locked" && d->name != "index_cleanup" && d->name != "truncate" && d->name != "disable_page_skipping" && d->name != "parallel" &&
              d->name != "process_toast")
       throw SqlError(sqlstate::kSyntaxError, cat("unrecognized ", s.vacuum ? "VACUUM" : "ANALYZE", " option \"", d->name, "\"")).at(d->position);
   }
-  if (full) throw_unsupported("VACUUM FULL");
   if (s.vacuum) require_no_block(cx, "VACUUM");
   struct Item { Oid table; std::vector<std::string_view> columns; };
   std::vector<Item> items;
   for (const ast::VacuumRelation* r : s.relations) {
     QualifiedName q = split_name(*r->relation);
-    RelationRef rel = open_relation(q.schema, q.name, lock::Mode::kNone, r->relation->position);
+    RelationRef rel = open_relation(q.schema, q.name, lock::Mode::kNone);
     if (!r->columns.empty() && !o.analyze) throw SqlError(sqlstate::kFeatureNotSupported, "ANALYZE option must be specified when a column list is provided");
     if (rel->kind != 'r' && rel->kind != 'm') {
       warning(cx, cat("skipping \"", rel->name, "\" --- cannot ", s.vacuum ? "vacuum" : "analyze", " non-tables or special system tables"));
@@ -140,7 +144,7 @@ std::string vacuum(const ast::VacuumStmt& s, UtilityContext& cx) {
 }
 
 void vacuum_relation(Oid rel, bool analyze, bool vacuum, bool verbose) {
-  process(rel, {vacuum, analyze, verbose, true}, nullptr, {});
+  process(rel, {vacuum, analyze, verbose, true, false}, nullptr, {});
 }
 
 namespace {
@@ -165,7 +169,7 @@ int autovacuum_pass(Oid database) {
       RelationRef rel = relation(t);
       bool vacuum = false, analyze = false;
       if (rel && rel->autovacuum_enabled && rel->persistence != 't') decide(*rel, stats::of(rel->file.database, t), vacuum, analyze);
-      if ((vacuum || analyze) && process(t, {vacuum, analyze, false, true}, nullptr, {})) done++;
+      if ((vacuum || analyze) && process(t, {vacuum, analyze, false, true, false}, nullptr, {})) done++;
       txn::commit();
     } catch (...) {
       txn::abort();

@@ -1,9 +1,12 @@
 // Bulk insertion: rows are collected and written a page at a time.
+#include <optional>
+
 #include "common/base/cat.h"
 #include "common/base/error.h"
 #include "postgres/access/heap.h"
 #include "postgres/exec/constraints.h"
 #include "postgres/exec/exec.h"
+#include "postgres/exec/foreign_keys.h"
 #include "postgres/exec/index_insert.h"
 #include "postgres/sql/analyze/analyze.h"
 #include "postgres/types/session_services.h"
@@ -28,10 +31,13 @@ struct BulkInserter::Impl {
   std::vector<Vector> columns;       // of the rows held, for the constraints
   std::vector<heap::Row> rows;
   std::vector<Tid> tids;
+  std::vector<KeyEvent> key_events;
+  std::optional<KeyWatch> keys;
   size_t bytes = 0;
   uint64_t count = 0;
 
-  Impl(const RelationDesc& t, SessionServices* s) : table(t), services(s), natts(t.natts()) {
+  Impl(const RelationDesc& t, SessionServices* s, bool check_keys) : table(t), services(s), natts(t.natts()) {
+    if (check_keys) keys.emplace(t, key_events);
     for (const CheckDesc& c : t.checks) {
       checks.push_back(sql::analyze_expression(c.expression, &t, oid::kBool, -1, code));
       check_names.push_back(c.name);
@@ -52,6 +58,8 @@ struct BulkInserter::Impl {
       for (IndexKeys& k : indexes)
         if (k.compute(rows[i].values, rows[i].nulls))
           btree::insert(table, k.index(), k.keys(), k.nulls(), tids[i], k.index().unique ? btree::UniqueCheck::kYes : btree::UniqueCheck::kNone);
+    if (keys)
+      for (size_t i = 0; i < rows.size(); i++) keys->inserted(tids[i]);
     count += rows.size();
     rows.clear();
     memory.reset();
@@ -82,7 +90,7 @@ struct BulkInserter::Impl {
   }
 };
 
-BulkInserter::BulkInserter(const RelationDesc& table, SessionServices* services) : impl_(new Impl(table, services)) {}
+BulkInserter::BulkInserter(const RelationDesc& table, SessionServices* services, bool check_keys) : impl_(new Impl(table, services, check_keys)) {}
 BulkInserter::~BulkInserter() = default;
 
 void BulkInserter::add(const Datum* values, const uint8_t* nulls) {
@@ -98,7 +106,10 @@ void BulkInserter::add(const Datum* values, const uint8_t* nulls) {
   s.bytes += s.natts * 9;
   if (s.rows.size() >= kRowsHeld || s.bytes >= kBytesHeld) s.flush();
 }
-void BulkInserter::finish() { impl_->flush(); }
+void BulkInserter::finish() {
+  impl_->flush();
+  run_key_events(impl_->key_events, impl_->services);
+}
 uint64_t BulkInserter::count() const { return impl_->count + impl_->rows.size(); }
 
 }  // namespace postern::exec

@@ -72,7 +72,7 @@ void build_index(const RelationDesc& table, const IndexDesc& index, SessionServi
 // Bulk insertion (COPY FROM, CREATE TABLE AS): defaults are the caller's; checks NOT NULL (23502), CHECK constraints (23514), fills pages with heap::multi_insert, maintains indexes.
 class BulkInserter {
  public:
-  BulkInserter(const RelationDesc& table, SessionServices* services);
+  BulkInserter(const RelationDesc& table, SessionServices* services, bool check_keys = true);   // false: rows that were in the table before
   ~BulkInserter();
   void add(const Datum* values, const uint8_t* nulls);   // copies the row
   void finish();

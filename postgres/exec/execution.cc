@@ -29,6 +29,7 @@ Batch Execution::next() {
   if (b.rows.count) return b;
   impl_->done = true;
   finish_modifying_ctes(impl_->es);
+  run_key_events(impl_->es.key_events, impl_->es.services);
   return {};
 }
 

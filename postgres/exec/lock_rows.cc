@@ -1,4 +1,4 @@
-// SELECT … FOR UPDATE and its weaker forms. A row that changed meanwhile is looked at again in its newest version (READ COMMITTED) or ends the statement (40001).
+// SELECT … FOR UPDATE and its weaker forms. A row is locked when it is asked for, not before. A row that changed meanwhile is looked at again in its newest version (READ COMMITTED) or ends the statement (40001).
 #include <optional>
 
 #include "common/base/cat.h"
@@ -24,20 +24,22 @@ class LockRowsNode final : public Node {
   Batch do_next() override {
     for (;;) {
       check_interrupts();
-      batch_arena_.reset();
-      Batch in = child_->next();
-      if (!in.rows.count) return {};
-      replaced_ = nullptr;
-      auto* sel = batch_arena_.alloc_array<uint16_t>(in.rows.count);
-      uint32_t n = 0;
-      for_rows(in.rows, [&](uint32_t r) {
-        if (lock_row(in, r)) sel[n++] = static_cast<uint16_t>(r);
-      });
-      if (!n) continue;
-      return Batch{replaced_ ? replaced_ : in.columns, in.ncols, n == in.rows.count ? in.rows : Rows{sel, n}};
+      if (at_ >= input_.rows.count) {
+        batch_arena_.reset();
+        replaced_ = nullptr;
+        at_ = 0;
+        input_ = child_->next();
+        if (!input_.rows.count) return {};
+      }
+      row_ = static_cast<uint16_t>(input_.rows.row(at_++));
+      if (lock_row(input_, row_)) return Batch{replaced_ ? replaced_ : input_.columns, input_.ncols, Rows{&row_, 1}};
     }
   }
-  void do_rescan() override { child_->rescan(); }
+  void do_rescan() override {
+    child_->rescan();
+    input_ = Batch{};
+    at_ = 0;
+  }
 
  private:
   // Locks the row's versions; false: it is not returned.
@@ -108,6 +110,9 @@ class LockRowsNode final : public Node {
   std::vector<const Plan*> scans_;
   std::vector<RecheckRow> fixed_;
   std::optional<Recheck> recheck_;
+  Batch input_;                  // rows are locked one by one: a LIMIT above may want no more
+  uint32_t at_ = 0;
+  uint16_t row_ = 0;
   Vector* replaced_ = nullptr;
 };
 

@@ -22,7 +22,7 @@ namespace {
 
 class ModifyNode final : public Node {
  public:
-  ModifyNode(ExecState& es, const Plan& plan) : Node(es, plan), rel_(*plan.relation), child_(make_node(es, *plan.left)) {
+  ModifyNode(ExecState& es, const Plan& plan) : Node(es, plan), rel_(*plan.relation), child_(make_node(es, *plan.left)), keys_(rel_, es.key_events) {
     Compiler cp = compiler();
     natts_ = rel_.natts();
     first_value_ = plan.command == Command::kUpdate ? 1 : 0;
@@ -113,6 +113,7 @@ class ModifyNode final : public Node {
       load_row(in.columns, r);
       Tid tid = heap::insert(rel_, heap::Row{values_, nulls_});
       insert_index_entries(values_, nulls_, tid);
+      keys_.inserted(tid);
       succeeded(r);
       return;
     }
@@ -132,7 +133,10 @@ class ModifyNode final : public Node {
     heap::multi_insert(rel_, {rows, n}, tids);
     if (!indexes_.empty())
       for (uint32_t i = 0; i < n; i++) insert_index_entries(rows[i].values, rows[i].nulls, tids[i]);
-    for (uint32_t i = 0; i < n; i++) succeeded(in.rows.row(i));
+    for (uint32_t i = 0; i < n; i++) {
+      keys_.inserted(tids[i]);
+      succeeded(in.rows.row(i));
+    }
   }
 
   // After a concurrent change: the plan's row for the version at tid now, or nullopt. Its columns are in override_columns(in) at `row`.
@@ -173,6 +177,7 @@ class ModifyNode final : public Node {
       switch (res.status) {
         case ModifyStatus::kOk:
           if (!res.hot) insert_index_entries(values_, nulls_, res.tid);
+          keys_.updated(tid, res.tid, values_, nulls_);
           return true;
         case ModifyStatus::kUpdated: {
           if (!recheck_row(in, r, res.tid)) return false;
@@ -214,6 +219,7 @@ class ModifyNode final : public Node {
         heap::ModifyResult res = heap::remove(rel_, tid, es_.snapshot);
         if (res.status == ModifyStatus::kOk) {
           fetch_old(tid, r, bound);
+          keys_.removed(tid);
           succeeded(r);
         } else if (res.status == ModifyStatus::kUpdated) {
           if (recheck_row(in, r, res.tid)) {
@@ -317,6 +323,7 @@ class ModifyNode final : public Node {
       if (k.compute(values_, nulls_))
         btree::insert(rel_, k.index(), k.keys(), k.nulls(), tid, k.index().unique ? btree::UniqueCheck::kYes : btree::UniqueCheck::kNone);
     }
+    keys_.inserted(tid);
     return true;
   }
 
@@ -361,6 +368,7 @@ class ModifyNode final : public Node {
     heap::ModifyResult res = heap::update(rel_, tid, heap::Row{values, nulls}, es_.snapshot);
     if (res.status != ModifyStatus::kOk) return -1;
     if (!res.hot) insert_index_entries(values, nulls, res.tid);
+    keys_.updated(tid, res.tid, values, nulls);
     if (!returning_.empty()) {
       Vector* to = override_columns(in);
       for (int i = 0; i < natts_; i++) {
@@ -383,6 +391,7 @@ class ModifyNode final : public Node {
 
   const RelationDesc& rel_;
   std::unique_ptr<Node> child_;
+  KeyWatch keys_;
   int natts_ = 0, first_value_ = 0;
   RowConstraints constraints_;
   std::vector<IndexKeys> indexes_;

@@ -19,7 +19,8 @@ namespace {
 // One call of a set-returning function (or of a plain one, which gives one row).
 class SetCall {
  public:
-  void init(const Compiler& cp, const Expr& e, int ncols) {
+  // whole: a function with several columns gives them as one record.
+  void init(const Compiler& cp, const Expr& e, int ncols, bool whole) {
     e_ = &e;
     ncols_ = ncols;
     entry_ = (e.kind == ExprKind::kFunc || e.kind == ExprKind::kSetFunc) ? find_set_function(e.fn) : nullptr;
@@ -31,6 +32,7 @@ class SetCall {
       scalar_ = cp.compile(e);
       return;
     }
+    if (whole && e.type == oid::kRecord) init_record(cp, e);
     args_ = cp.compile_all(e.args);
     cx_ = make_context(cp, e.type, e.collation);
     cx_.arena = &call_memory_;
@@ -74,7 +76,7 @@ class SetCall {
     if (!call_) return 0;
     FnContext cx = cx_;
     cx.arena = &arena;
-    uint32_t n = call_->next(cx, out, ncols_, max);
+    uint32_t n = record_.empty() ? call_->next(cx, out, ncols_, max) : next_records(cx, out[0], max, arena);
     if (!n) call_.reset();
     return n;
   }
@@ -84,6 +86,31 @@ class SetCall {
   }
 
  private:
+  void init_record(const Compiler& cp, const Expr& e) {
+    const facts::ProcFact* p = facts::find_proc(e.fn);
+    std::string_view modes = p ? p->modes() : std::string_view{}, names = p ? p->names() : std::string_view{};
+    for (size_t i = 0; i < modes.size(); i++) {
+      size_t end = std::min(names.find('\x01'), names.size());
+      std::string_view name = names.substr(0, end);
+      names.remove_prefix(std::min(end + 1, names.size()));
+      if (modes[i] == 'i' || modes[i] == 'v') continue;
+      Oid type{p->all_args()[i]};
+      if (type == oid::kAnyElement && !e.args.empty()) type = type_info(e.args[0]->type).elem;
+      record_.push_back({type, {}, name});
+    }
+    parts_.init(*cp.arena, static_cast<int>(record_.size()));
+    arena_ = cp.arena;
+  }
+  uint32_t next_records(FnContext& cx, Vector& out, uint32_t max, Arena& arena) {
+    parts_.reserve(*arena_, max);
+    uint32_t n = call_->next(cx, parts_.v, parts_.n, max);
+    for (uint32_t r = 0; r < n; r++) {
+      for (size_t i = 0; i < record_.size(); i++) record_[i].value = parts_.v[i].null(r) ? NullableDatum{} : NullableDatum{parts_.v[i].value(r), false};
+      out.values[r] = make_record(arena, oid::kRecord, record_);
+      out.nulls[r] = 0;
+    }
+    return n;
+  }
   uint32_t store_scalar(Vector* out) {
     bool null = scalar_value_.null(scalar_row_);
     Datum d = scalar_value_.value(scalar_row_);
@@ -104,6 +131,9 @@ class SetCall {
   }
   const Expr* e_ = nullptr;
   int ncols_ = 1;
+  std::vector<RecordField> record_;   // not empty: rows go out as records
+  OwnColumns parts_;
+  Arena* arena_ = nullptr;
   const SetFnEntry* entry_ = nullptr;
   Code* scalar_ = nullptr;
   Vector scalar_value_;
@@ -120,9 +150,9 @@ class SetCall {
 struct CallSet {
   std::vector<std::unique_ptr<SetCall>> calls;
   std::vector<int> columns;
-  void add(const Compiler& cp, const Expr& e, int ncols) {
+  void add(const Compiler& cp, const Expr& e, int ncols, bool whole = false) {
     calls.push_back(std::make_unique<SetCall>());
-    calls.back()->init(cp, e, ncols);
+    calls.back()->init(cp, e, ncols, whole);
     columns.push_back(ncols);
   }
   uint32_t next(Vector* out, uint32_t max, Arena& arena) {
@@ -286,7 +316,7 @@ class ProjectSetNode final : public Node {
       const Expr& e = *plan.targets[i];
       bool set = e.kind == ExprKind::kSetFunc || (e.kind == ExprKind::kFunc && e.retset);
       if (set) {
-        calls_.add(args, e, 1);
+        calls_.add(args, e, 1, true);
         set_columns_.push_back(static_cast<int>(i));
         plain_.push_back(nullptr);
       } else {

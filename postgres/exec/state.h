@@ -8,6 +8,7 @@
 
 #include "postgres/exec/exec.h"
 #include "postgres/exec/expr.h"
+#include "postgres/exec/foreign_keys.h"
 
 namespace postern::exec {
 
@@ -52,6 +53,7 @@ struct ExecState {
   std::span<const RecheckRow> recheck;
   ColumnStore* work_table = nullptr;                         // of the innermost recursive union
   uint64_t affected = 0;
+  std::vector<KeyEvent> key_events;                          // of rows written, for foreign keys
   std::vector<std::pair<const sql::Plan*, Node*>> instrumented;   // every node, for EXPLAIN ANALYZE
 
   ExecState();

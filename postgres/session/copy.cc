@@ -59,10 +59,10 @@ void Session::run_copy(const ast::Stmt& stmt, Portal& portal) {
 
 void Session::copy_from(const ast::CopyStmt& s, const CopyOptions& o, Portal& portal) {
   if (txn::read_only()) throw SqlError{sqlstate::kReadOnlySqlTransaction, "cannot execute COPY FROM in a read-only transaction"};
-  RelationRef rel = catalog::open_relation(s.relation->schema, s.relation->name, lock::Mode::kRowExclusive, s.relation->position);
+  RelationRef rel = catalog::open_relation(s.relation->schema, s.relation->name, lock::Mode::kRowExclusive);
   if (rel->kind != 'r') {
     const char* what = rel->kind == 'v' ? "view" : rel->kind == 'S' ? "sequence" : rel->kind == 'm' ? "materialized view" : "non-table relation";
-    throw SqlError{sqlstate::kWrongObjectType, cat("cannot copy to ", what, " \"", rel->name, "\"")};
+    throw SqlError{sqlstate::kWrongObjectType, cat("cannot copy to ", what, " \"", rel->name, "\""), {}, rel->kind == 'v' ? "To enable copying to a view, provide an INSTEAD OF INSERT trigger." : ""};
   }
   std::vector<int> cols;
   std::vector<std::string_view> names;
@@ -188,12 +188,15 @@ void Session::copy_from(const ast::CopyStmt& s, const CopyOptions& o, Portal& po
     for (int since_reset = 0; reader.next(fields, field_nulls);) {
       if (fields.size() != cols.size()) {
         if (binary) throw SqlError{sqlstate::kBadCopyFileFormat, cat("row field count is ", fields.size(), ", expected ", cols.size())};
-        if (fields.size() > cols.size()) throw SqlError{sqlstate::kBadCopyFileFormat, "extra data after last expected column"};
-        if (!(fields.size() == 1 && cols.empty())) throw SqlError{sqlstate::kBadCopyFileFormat, cat("missing data for column \"", names[fields.size()], "\"")};
+        if (fields.size() > cols.size() && !(fields.size() == 1 && cols.empty())) throw SqlError{sqlstate::kBadCopyFileFormat, "extra data after last expected column"};
       }
       in_column = true;
       for (column = 0; column < cols.size(); column++) {
         int c = cols[column];
+        if (column >= fields.size()) {
+          in_column = false;
+          throw SqlError{sqlstate::kBadCopyFileFormat, cat("missing data for column \"", names[column], "\"")};
+        }
         std::string_view f = fields[column];
         bool null = field_nulls[column];
         if (!binary) {
@@ -234,7 +237,7 @@ void Session::copy_from(const ast::CopyStmt& s, const CopyOptions& o, Portal& po
     }
     inserter.finish();
   } catch (SqlError& e) {
-    if (e.where.empty()) {
+    if (e.where.empty() && !(e.sqlstate == sqlstate::kForeignKeyViolation)) {   // foreign keys are looked at when all rows are in
       e.where = cat("COPY ", rel->name, ", line ", reader.line());
       if (in_column && column < fields.size()) {
         e.where += cat(", column ", names[column]);
@@ -258,7 +261,7 @@ void Session::copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& port
   auto outer = std::make_shared<Prepared>();
   const ast::Stmt* query = s.query;
   if (!query) {
-    RelationRef rel = catalog::open_relation(s.relation->schema, s.relation->name, lock::Mode::kAccessShare, s.relation->position);
+    RelationRef rel = catalog::open_relation(s.relation->schema, s.relation->name, lock::Mode::kAccessShare);
     if (rel->kind != 'r' && rel->kind != 'm') {
       if (rel->kind == 'v') throw SqlError{sqlstate::kWrongObjectType, cat("cannot copy from view \"", rel->name, "\""), {}, "Try the COPY (SELECT ...) TO variant."};
       throw SqlError{sqlstate::kWrongObjectType, cat("cannot copy from ", rel->kind == 'S' ? "sequence" : "non-table relation", " \"", rel->name, "\"")};
@@ -302,6 +305,15 @@ void Session::copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& port
   Arena arena(64 << 10);
   FnContext cx = fn_context(arena);
   std::vector<NullableDatum> row;
+  // The header; of binary format it goes into one message with the first row or the trailer, which clients rely on.
+  std::string pending;
+  auto send_pending = [&] {
+    if (pending.empty()) return;
+    out_.begin('d');
+    out_.bytes(pending);
+    out_.end();
+    pending.clear();
+  };
   auto head = [&](std::span<const ResultColumn> columns) {
     std::vector<Oid> types;
     std::vector<std::string_view> names;
@@ -320,13 +332,8 @@ void Session::copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& port
       out_.int16(static_cast<int16_t>(types.size()));
       for (size_t i = 0; i < types.size(); i++) out_.int16(format);
       out_.end();
-      std::string h;
-      writer->header(h);
-      if (!h.empty()) {
-        out_.begin('d');
-        out_.bytes(h);
-        out_.end();
-      }
+      writer->header(pending);
+      if (o.format != CopyFormat::kBinary) send_pending();
     } else {
       writer->header(out);
     }
@@ -340,7 +347,11 @@ void Session::copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& port
         row[c].null = v.null(r);
         row[c].value = row[c].null ? 0 : v.value(r);
       }
-      if (!s.has_filename) out_.begin('d');
+      if (!s.has_filename) {
+        out_.begin('d');
+        out_.bytes(pending);
+        pending.clear();
+      }
       writer->row(cx, row.data(), out);
       if (!s.has_filename) {
         out_.end();
@@ -358,11 +369,8 @@ void Session::copy_to(const ast::CopyStmt& s, const CopyOptions& o, Portal& port
     tmp += t;
     write_file();
   } else {
-    if (!t.empty()) {
-      out_.begin('d');
-      out_.bytes(t);
-      out_.end();
-    }
+    pending += t;
+    send_pending();
     out_.begin('c');
     out_.end();
   }

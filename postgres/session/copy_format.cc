@@ -189,7 +189,11 @@ bool CopyReader::next_csv_record(std::string_view* record) {
     if (!more()) {
       n = buffer_.size() - at_;
       if (n == 0) return false;
-      if (quoted) bad_format("unterminated CSV quoted field");
+      if (quoted) {
+        line_++;
+        line_text_ = {buffer_.data() + at_, n};
+        bad_format("unterminated CSV quoted field");
+      }
       *record = {buffer_.data() + at_, n};
       at_ = buffer_.size();
       return true;
@@ -341,6 +345,7 @@ void CopyReader::skip_header(const std::vector<std::string_view>& names) {
   std::string_view line;
   bool got = o_.format == CopyFormat::kCsv ? next_csv_record(&line) : next_line(&line);
   line_++;
+  line_text_ = line;
   if (o_.header != CopyHeader::kMatch) return;
   std::vector<std::string_view> fields;
   std::vector<uint8_t> nulls;

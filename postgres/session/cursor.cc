@@ -5,6 +5,21 @@
 
 namespace postern::session {
 
+namespace {
+
+// Plans whose cursors PostgreSQL lets go backwards without being asked for SCROLL.
+bool goes_backward(const sql::Plan* p) {
+  if (!p) return true;
+  using K = sql::PlanKind;
+  switch (p->kind) {
+    case K::kSeqScan: case K::kIndexScan: case K::kIndexOnlyScan: case K::kTidScan: case K::kFunctionScan: case K::kValuesScan: case K::kCteScan: case K::kMaterialize: case K::kSort: return true;
+    case K::kResult: case K::kProject: case K::kFilter: case K::kSubqueryScan: case K::kLimit: return goes_backward(p->left);
+    default: return false;
+  }
+}
+
+}  // namespace
+
 void Session::run_declare(const ast::Stmt& stmt, Portal& portal) {
   const auto& s = ast::to<ast::DeclareCursorStmt>(stmt);
   if (!s.hold && !txn::in_block()) throw SqlError{sqlstate::kNoActiveSqlTransaction, "DECLARE CURSOR can only be used in transaction blocks"};
@@ -30,6 +45,7 @@ void Session::run_declare(const ast::Stmt& stmt, Portal& portal) {
   try {
     c.formats.assign(1, s.binary ? 1 : 0);
     start_portal(c);
+    c.backward_ok = c.scroll || (!c.no_scroll && c.plan->analyzed.query->row_marks.empty() && goes_backward(c.plan->stmt->root));
     if (c.plan->stmt->command != sql::Command::kSelect) throw SqlError{sqlstate::kInvalidCursorDefinition, "DECLARE CURSOR must not contain data-modifying statements in WITH"};
   } catch (...) {
     portals_.erase(name);
@@ -66,6 +82,17 @@ void Session::run_fetch(const ast::Stmt& stmt, Portal& portal) {
     // ABSOLUTE and RELATIVE may be forward moves too, but then they need a scrollable cursor only when they go back.
     bool goes_back = backward || refetch || (s.direction == ast::FetchDirection::kRelative && s.count <= 0) ||
                      (s.direction == ast::FetchDirection::kAbsolute && (s.count < 0 || s.count <= c.position));
+    if (goes_back && !c.scroll && !c.stored && c.backward_ok) {
+      // Its rows are read again, from the start, as the cursor's snapshot has them.
+      c.run.reset();
+      c.batch = {};
+      c.at = 0;
+      c.done = false;
+      exec::ExecSettings es;
+      es.work_mem_bytes = cached_.work_mem_bytes;
+      c.run = std::make_unique<exec::Execution>(*c.plan->stmt, c.params, c.snapshot, this, es);
+      c.scroll = true;
+    }
     if (goes_back && !c.scroll && !c.stored)
       throw SqlError{sqlstate::kObjectNotInPrerequisiteState, "cursor can only scan forward", {}, "Declare it with SCROLL option to enable backward scan."};
   }
@@ -122,7 +149,11 @@ void Session::run_fetch(const ast::Stmt& stmt, Portal& portal) {
       count = 1;
     }
     for (int64_t i = -skip; count == kAll || i < count; i++) {
-      if (c.at >= c.batch.rows.count && !fetch_batch(c)) break;
+      bool ended = c.done;
+      if (c.at >= c.batch.rows.count && !fetch_batch(c)) {
+        if (!ended) c.position++;              // after the last row
+        break;
+      }
       uint32_t r = c.batch.rows.row(c.at++);
       c.position++;
       if (i < 0) continue;

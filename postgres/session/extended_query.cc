@@ -30,6 +30,7 @@ void Session::parse_message(std::string_view body) {
   for (Oid& t : types)
     if (t == oid::kUnknown) t = Oid{0};
   PreparedRef p = prepare(name, text, nullptr, std::move(types), true);
+  p->fixed_result = true;
   check_failed_block(p->stmt);
   start_transaction_if_needed();
   if (p->plannable) {

@@ -318,7 +318,7 @@ SetFunction* cursors(FnContext&, const NullableDatum*, int) {
   auto* t = new Table{oid::kText, oid::kText, oid::kBool, oid::kBool, oid::kBool, oid::kTimestampTz};
   for (auto& [name, p] : session().portals())
     if (p->cursor)
-      t->rows.push_back({Table::text(name), Table::text(p->prepared->text), Table::boolean(p->hold), Table::boolean(p->binary), Table::boolean(p->scroll), time_cell(static_cast<uint64_t>(p->creation_time))});
+      t->rows.push_back({Table::text(name), Table::text(p->prepared->text), Table::boolean(p->hold), Table::boolean(p->binary), Table::boolean(p->backward_ok || p->scroll), time_cell(static_cast<uint64_t>(p->creation_time))});
   return t;
 }
 

@@ -89,7 +89,12 @@ bool take_reload() { return g_reload.exchange(false); }
 
 void start_statement(int64_t timeout_ms) {
   g_cancel = g_timeout = false;
-  if (timeout_ms <= 0) return;
+  next_statement(timeout_ms);
+}
+
+void next_statement(int64_t timeout_ms) {
+  if (timeout_ms <= 0) return disarm();
+  if (g_timer_armed) return;
   itimerval t{};
   t.it_value.tv_sec = timeout_ms / 1000;
   t.it_value.tv_usec = timeout_ms % 1000 * 1000;

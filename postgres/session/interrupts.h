@@ -11,6 +11,7 @@ void check_idle();                             // while waiting for the client: 
 void leave_if_asked();                         // 57P01 when SIGUSR2 came and no transaction is open
 bool take_reload();                            // SIGHUP came since the last call
 void start_statement(int64_t timeout_ms);      // arms statement_timeout (0: none), forgets a stale cancel
+void next_statement(int64_t timeout_ms);    // of the same message: the timer runs on, starts or stops as the setting now says
 void end_statement();
 
 }  // namespace postern::session::interrupts

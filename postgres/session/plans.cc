@@ -54,6 +54,14 @@ void Session::lock_for(const PlanHolder& plan) {
   for (auto& [oid, mode] : plan.locks) lock::acquire(lock::relation(database_, oid), mode);
 }
 
+void Session::check_result(Prepared& p, const sql::PlannedStmt& s) {
+  std::vector<std::pair<Oid, int32_t>> now;
+  for (size_t i = 0; i < s.column_names.size(); i++) now.emplace_back(s.column_types[i], s.column_typmods[i]);
+  if (p.result_known && now != p.result) throw SqlError{sqlstate::kFeatureNotSupported, "cached plan must not change result type"};
+  p.result = std::move(now);
+  p.result_known = true;
+}
+
 PlanRef Session::make_plan(Prepared& p, std::span<const NullableDatum> params) {
   auto holder = std::make_shared<PlanHolder>();
   uint64_t version = catalog::version();
@@ -63,6 +71,7 @@ PlanRef Session::make_plan(Prepared& p, std::span<const NullableDatum> params) {
   holder->stmt = sql::plan(*holder->analyzed.query, params, p.params.types, cached_.planner, cx, holder->arena);
   holder->catalog_version = version;
   holder->permissions = sql::permissions(*holder->analyzed.query);
+  if (p.fixed_result) check_result(p, *holder->stmt);
   const sql::Query* q = holder->analyzed.query;
   Oid target = q->result_rel >= 0 && q->rtable[q->result_rel]->relation ? q->rtable[q->result_rel]->relation->oid : Oid{0};
   for (const RelationRef& r : holder->analyzed.relations) {
@@ -72,8 +81,9 @@ PlanRef Session::make_plan(Prepared& p, std::span<const NullableDatum> params) {
   return holder;
 }
 
-PlanRef Session::plan_for(Prepared& p, std::span<const NullableDatum> params) {
-  PlanRef plan = choose_plan(p, params);
+PlanRef Session::plan_for(Prepared& p, std::span<const NullableDatum> params) { return permitted(choose_plan(p, params)); }
+
+PlanRef Session::permitted(PlanRef plan) {
   if (plan->allowed != user_) {
     sql::check_permissions(plan->permissions, user_);
     plan->allowed = user_;

@@ -33,6 +33,22 @@ void Session::set_columns(Portal& portal) {
   for (size_t i = 0; i < s.column_names.size(); i++) portal.columns.push_back({s.column_names[i], s.column_types[i], s.column_typmods[i], s.origin_tables[i], s.origin_attnos[i]});
 }
 
+namespace {
+// Temporary tables may be written by a transaction that is read only.
+void check_read_only(const Portal& portal) {
+  const sql::Query& q = *portal.plan->analyzed.query;
+  auto refuse = [](const sql::Query& x, std::string_view what) {
+    const RelationDesc* rel = x.rtable[static_cast<size_t>(x.result_rel)]->relation;
+    if (rel && rel->persistence == 't') return;
+    throw SqlError{sqlstate::kReadOnlySqlTransaction, cat("cannot execute ", what, " in a read-only transaction")};
+  };
+  auto verb = [](sql::Command c) { return c == sql::Command::kInsert ? "INSERT" : c == sql::Command::kUpdate ? "UPDATE" : "DELETE"; };
+  if (q.command != sql::Command::kSelect && q.result_rel >= 0) refuse(q, verb(q.command));
+  for (const sql::Cte* c : q.ctes)
+    if (c->query && c->query->command != sql::Command::kSelect && c->query->result_rel >= 0) refuse(*c->query, "SELECT");
+}
+}  // namespace
+
 void Session::start_portal(Portal& portal) {
   if (portal.started) return;
   portal.started = true;
@@ -40,6 +56,7 @@ void Session::start_portal(Portal& portal) {
   if (!p.plannable) return;
   if (!portal.plan) portal.plan = plan_for(p, portal.params);
   const sql::PlannedStmt& s = *portal.plan->stmt;
+  if (txn::read_only()) check_read_only(portal);
   if (portal.columns.empty()) set_columns(portal);
   if (portal.formats.size() != portal.columns.size()) portal.formats.resize(portal.columns.size(), portal.formats.size() == 1 ? portal.formats[0] : int16_t{0});
   portal.snapshot = txn::statement_snapshot();
@@ -186,6 +203,11 @@ bool Session::run_portal(Portal& portal, uint64_t max_rows, bool describe) {
     portal.done = portal.store_at >= portal.store.size();
     return portal.done;
   }
+  // What RETURNING gives is kept, so that the changes are complete even if the client asks for no more of it.
+  if (max_rows && portal.plan->stmt->command != sql::Command::kSelect && returns_rows) {
+    remember_rows(portal);
+    return run_portal(portal, max_rows, false);
+  }
   if (!returns_rows) {
     while (fetch_batch(portal)) {}
     portal.rows_sent = portal.run->affected_rows();
@@ -261,6 +283,7 @@ void Session::remember_rows(Portal& portal) {
   portal.stored = true;
   portal.store_at = 0;
   portal.done = false;
+  if (portal.plan && portal.plan->stmt->command != sql::Command::kSelect) portal.tag = complete_tag(portal);
   drop_portal(portal);
 }
 

@@ -9,6 +9,7 @@
 #include "common/os/process.h"
 #include "postgres/catalog/catalog.h"
 #include "postgres/ddl/ddl.h"
+#include "postgres/exec/foreign_keys.h"
 #include "postgres/session/interrupts.h"
 #include "postgres/session/redact.h"
 #include "postgres/sql/ast/ast.h"
@@ -30,6 +31,9 @@ Session::Session(Settings& settings, int client_fd, Origin origin) : settings_(s
   txn::set_interrupt_check([] { interrupts::check(); });
   sql::set_session_services(this);
   g_session_services = this;
+  exec::g_key_query = [](std::string_view sql, std::span<const Oid> types, std::span<const NullableDatum> params, bool latest) {
+    return g_session->run_key_query(sql, types, params, latest);
+  };
 }
 
 Session::~Session() {
@@ -196,11 +200,15 @@ void Session::end_transaction(bool commit) {
   if (commit) {
     persist_held_cursors();
     drop_portals(true, true);
+    exec::run_deferred_keys(this);
+    ddl::run_on_commit();
     txn::commit();
+    exec::forget_deferred_keys();
     settings_.end_level(1, true);
   } else {
     drop_portals(true, true);
     txn::abort();
+    exec::forget_deferred_keys();
     settings_.end_level(1, false);
   }
   region::my_slot().xact_start_us.store(0, std::memory_order_relaxed);

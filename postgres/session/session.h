@@ -39,6 +39,8 @@ struct Cached {
   sql::PlannerSettings planner;
 };
 
+std::string client_encoding_name(std::string_view value);   // canonical; 0A000
+
 class Session final : public SessionServices {
  public:
   Session(Settings& settings, int client_fd, Origin origin);
@@ -111,8 +113,10 @@ class Session final : public SessionServices {
   // plans.cc
   PreparedRef prepare(std::string_view name, std::string_view text, const sql::ParsedStatement* parsed, std::vector<Oid> param_types, bool deduce);
   PlanRef plan_for(Prepared& p, std::span<const NullableDatum> params);   // that the current user may run
+  PlanRef permitted(PlanRef plan);         // 42501 when it is not
   PlanRef choose_plan(Prepared& p, std::span<const NullableDatum> params);
   PlanRef make_plan(Prepared& p, std::span<const NullableDatum> params);
+  static void check_result(Prepared& p, const sql::PlannedStmt& s);   // 0A000 when the columns of a prepared statement changed
   bool still_valid(const PlanHolder& plan);
   void lock_for(const PlanHolder& plan);
   FnContext fn_context(Arena& arena);
@@ -154,6 +158,9 @@ class Session final : public SessionServices {
   void set_role(std::string_view setting, const std::string* value, bool local);
   void adopt_roles();                                      // what the settings role and session_authorization say
   std::vector<NullableDatum> execute_params(Prepared& target, std::span<ast::Expr* const> args, Arena& arena);
+  void run_set_constraints(const ast::Stmt& stmt, Portal& portal);
+  uint64_t run_key_query(std::string_view text, std::span<const Oid> types, std::span<const NullableDatum> params, bool latest);   // exec::g_key_query
+  PreparedRef find_prepared(std::string_view name);   // 26000
   PreparedRef wrap(const Prepared& outer, const ast::Stmt* stmt);
   uint64_t run_query_into(const Prepared& outer, const ast::Stmt& query, const std::function<void(const exec::Batch&)>& sink, const std::function<void(std::span<const ResultColumn>)>& head);
 
@@ -170,6 +177,7 @@ class Session final : public SessionServices {
   std::map<std::string, PreparedRef> prepared_;
   PreparedRef unnamed_;
   std::map<std::string, std::unique_ptr<Portal>> portals_;
+  std::unordered_map<std::string, PreparedRef> key_statements_;   // of foreign keys
   std::unordered_map<std::string, PreparedRef> by_text_;   // simple protocol: statements seen before
   Oid user_{0}, session_user_{0}, login_user_{0}, database_{0};   // current_user, session_user, who authenticated
   std::map<std::string, Oid> roles_;                       // that SET ROLE and SET SESSION AUTHORIZATION named: a rollback comes back to one of them

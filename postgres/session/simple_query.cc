@@ -70,6 +70,7 @@ void Session::simple_query(std::string_view text) {
     for (size_t i = 0; i < list.size(); i++) {
       PreparedRef p = prepare("", holder->text, &list[i], {}, false);
       interrupts::check();
+      interrupts::next_statement(cached_.statement_timeout_ms);   // an earlier one may have been a SET of it
       run_simple_statement(p, i + 1 == list.size());
     }
   }

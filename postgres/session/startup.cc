@@ -273,9 +273,9 @@ void Session::authenticate(const std::map<std::string, std::string>& options) {
     if (d && !superuser_ && (d->context == SettingContext::kSuperuser || d->context == SettingContext::kSuperuserBackend))
       throw SqlError{sqlstate::kInsufficientPrivilege, cat("permission denied to set parameter \"", d->name, "\"")}.fatal();
     try {
-      std::string text(value);
+      std::string text = d && d->name == std::string_view("client_encoding") ? client_encoding_name(value) : std::string(value);
       if (d && d->name == std::string_view("role")) set_role("role", &text, false);
-      else settings_.set_from(name, value, SettingSource::kClient);
+      else settings_.set_from(name, text, SettingSource::kClient);
     } catch (SqlError& e) {
       e.severity = Severity::kFatal;
       throw;

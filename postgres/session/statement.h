@@ -33,6 +33,9 @@ struct Prepared {
   PlanRef generic;                                 // plan without parameter values
   bool plannable = false;                          // SELECT, INSERT, UPDATE, DELETE
   bool from_sql = false;                           // PREPARE, not Parse
+  bool fixed_result = false;                       // its columns must stay as they were when it was prepared
+  std::vector<std::pair<Oid, int32_t>> result;     // then: their types and modifiers
+  bool result_known = false;
   int64_t prepare_time = 0;
   uint64_t generic_plans = 0, custom_plans = 0;
 };
@@ -68,7 +71,7 @@ struct Portal {
   size_t store_at = 0;
   bool stored = false;                             // rows come from store
   // Cursors
-  bool cursor = false, scroll = false, hold = false, binary = false, no_scroll = false;
+  bool cursor = false, backward_ok = false, scroll = false, hold = false, binary = false, no_scroll = false;
   int64_t position = 0;                            // rows returned so far: 0 before the first; count+1 after the last
   int savepoint_depth = 0;
   int64_t creation_time = 0;

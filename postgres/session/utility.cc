@@ -3,7 +3,9 @@
 
 #include "common/base/cat.h"
 #include "common/os/process.h"
+#include "postgres/catalog/schema.h"
 #include "postgres/ddl/ddl.h"
+#include "postgres/exec/foreign_keys.h"
 #include "postgres/region/region.h"
 #include "postgres/session/session.h"
 #include "postgres/session/utility_text.h"
@@ -46,6 +48,15 @@ txn::Isolation isolation_of(std::string_view s) {
 }
 
 }  // namespace
+
+// Text is not converted: UTF8 only, or SQL_ASCII, which asks for no conversion.
+std::string client_encoding_name(std::string_view value) {
+  std::string e;
+  for (char c : value)
+    if (std::isalnum(static_cast<unsigned char>(c))) e += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  if (e != "UTF8" && e != "UNICODE" && e != "SQLASCII") throw_unsupported(cat("client encoding ", value));
+  return e == "SQLASCII" ? "SQL_ASCII" : "UTF8";
+}
 
 void Session::require_superuser(std::string_view what) {
   if (!catalog::is_superuser(user_)) throw SqlError{sqlstate::kInsufficientPrivilege, cat("must be superuser to ", what)};
@@ -94,9 +105,9 @@ void Session::run_utility(Portal& portal) {
     }
     case ast::StmtKind::kDiscard: return run_discard(stmt, portal);
     case ast::StmtKind::kCopy: return run_copy(stmt, portal);
-    case ast::StmtKind::kSetConstraints: portal.tag = "SET CONSTRAINTS"; return;
+    case ast::StmtKind::kSetConstraints: return run_set_constraints(stmt, portal);
+    case ast::StmtKind::kUnlisten: portal.tag = "UNLISTEN"; return;   // nothing can be listened to yet
     case ast::StmtKind::kListen:
-    case ast::StmtKind::kUnlisten:
     case ast::StmtKind::kNotify: throw_unsupported(ast::stmt_name(stmt));
     case ast::StmtKind::kUnsupported: throw_unsupported(ast::to<ast::UnsupportedStmt>(stmt).name);
     default: break;
@@ -112,7 +123,70 @@ void Session::run_utility(Portal& portal) {
   cx.maintenance_work_mem_bytes = cached_.maintenance_work_mem_bytes;
   Prepared& outer = *portal.prepared;
   cx.run_query = [&](const ast::Stmt& query, const std::function<void(const exec::Batch&)>& sink) { return run_query_into(outer, query, sink, nullptr); };
+  cx.describe_execute = [&](const ast::ExecuteStmt& e) {
+    std::vector<ddl::UtilityContext::Column> out;
+    for (const ResultColumn& c : describe_columns(*find_prepared(e.name))) out.push_back({std::string(c.name), c.type, c.typmod});
+    return out;
+  };
   portal.tag = ddl::execute(stmt, cx);
+}
+
+void Session::run_set_constraints(const ast::Stmt& stmt, Portal& portal) {
+  const auto& s = ast::to<ast::SetConstraintsStmt>(stmt);
+  portal.tag = "SET CONSTRAINTS";
+  if (!txn::in_block()) {
+    SqlError w{sqlstate::kNoActiveSqlTransaction, "SET CONSTRAINTS can only be used in transaction blocks"};
+    w.severity = Severity::kWarning;
+    notice(w);
+  }
+  std::vector<Oid> oids;
+  namespace c = catalog::pg_constraint;
+  Arena arena;
+  for (const ast::RangeVar* r : s.constraints) {
+    bool found = false;
+    for (const catalog::CatalogRow& row : catalog::scan(c::kTable, kInvalidOid, {}, arena)) {
+      if (row.text(c::conname) != r->name) continue;
+      if (!r->schema.empty() && catalog::namespace_name(row.oid(c::connamespace)) != r->schema) continue;
+      if (row.letter(c::contype) != 'f' || !row.flag(c::condeferrable)) throw SqlError{sqlstate::kWrongObjectType, cat("constraint \"", r->name, "\" is not deferrable")};
+      oids.push_back(row.oid(c::oid));
+      found = true;
+    }
+    if (!found) throw SqlError{sqlstate::kUndefinedObject, cat("constraint \"", r->name, "\" does not exist")};
+  }
+  exec::set_constraint_mode(oids, s.deferred, this);
+}
+
+// Queries of foreign keys: planned once per text, run under a snapshot that sees what this transaction has done so far.
+uint64_t Session::run_key_query(std::string_view text, std::span<const Oid> types, std::span<const NullableDatum> params, bool latest) {
+  PreparedRef& p = key_statements_[std::string(text)];
+  if (!p) p = prepare({}, text, nullptr, {types.begin(), types.end()}, false);
+  Portal portal;
+  portal.prepared = p;
+  portal.params.assign(params.begin(), params.end());
+  portal.plan = choose_plan(*p, portal.params);   // whoever runs the statement need not be allowed to read the other table
+  portal.started = true;
+  bool changes = portal.plan->stmt->command != sql::Command::kSelect;
+  portal.snapshot = latest ? txn::catalog_snapshot() : txn::statement_snapshot();
+  portal.snapshot_handle = txn::register_snapshot(portal.snapshot);
+  exec::ExecSettings es;
+  es.work_mem_bytes = cached_.work_mem_bytes;
+  uint64_t n = 0;
+  try {
+    portal.run = std::make_unique<exec::Execution>(*portal.plan->stmt, portal.params, portal.snapshot, this, es);
+    while (fetch_batch(portal)) {
+      n += portal.batch.rows.count;
+      if (!changes) break;
+    }
+    if (changes) {
+      n = portal.run->affected_rows();
+      txn::next_command();
+    }
+  } catch (...) {
+    drop_portal(portal);
+    throw;
+  }
+  drop_portal(portal);
+  return n;
 }
 
 void Session::run_transaction(const ast::Stmt& stmt, Portal& portal) {
@@ -278,11 +352,8 @@ void Session::set_variable(std::string_view name, const SettingDef* d, const std
       }
       if (n == "TimeZone" && !set_time_zone(t, *value)) bad();
       if (n == "client_encoding") {
-        std::string e;
-        for (char c : *value) if (c != '-' && c != '_') e += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-        if (e != "UTF8" && e != "UNICODE" && e != "SQLASCII") throw_unsupported(cat("client encoding ", *value));
-        std::string utf8 = e == "SQLASCII" ? "SQL_ASCII" : "UTF8";
-        return settings_.set(name, &utf8, local, level);
+        std::string encoding = client_encoding_name(*value);
+        return settings_.set(name, &encoding, local, level);
       }
     }
   }
@@ -361,6 +432,12 @@ void Session::run_alter_system(const ast::Stmt& stmt, Portal& portal) {
   portal.tag = "ALTER SYSTEM";
 }
 
+PreparedRef Session::find_prepared(std::string_view name) {
+  auto it = prepared_.find(std::string(name));
+  if (it == prepared_.end()) throw SqlError{sqlstate::kInvalidSqlStatementName, cat("prepared statement \"", name, "\" does not exist")};
+  return it->second;
+}
+
 PreparedRef Session::wrap(const Prepared& outer, const ast::Stmt* stmt) {
   auto p = std::make_shared<Prepared>();
   p->text = outer.text;
@@ -375,10 +452,8 @@ uint64_t Session::run_query_into(const Prepared& outer, const ast::Stmt& query, 
   Portal* portal = &local;
   if (query.kind == ast::StmtKind::kExecute) {
     const auto& e = ast::to<ast::ExecuteStmt>(query);
-    auto it = prepared_.find(std::string(e.name));
-    if (it == prepared_.end()) throw SqlError{sqlstate::kInvalidSqlStatementName, cat("prepared statement \"", e.name, "\" does not exist")};
-    portal->prepared = it->second;
-    portal->params = execute_params(*it->second, e.params, portal->arena);
+    portal->prepared = find_prepared(e.name);
+    portal->params = execute_params(*portal->prepared, e.params, portal->arena);
   } else {
     portal->prepared = wrap(outer, &query);
   }
@@ -415,6 +490,7 @@ void Session::run_prepare(const ast::Stmt& stmt, Portal& portal) {
   p->stmt = mine->query;
   p->plannable = wrap(*p, mine->query)->plannable;
   p->from_sql = true;
+  p->fixed_result = true;
   p->prepare_time = now_us();
   p->params.types = types;
   p->params.deduce = true;
@@ -445,9 +521,7 @@ std::vector<NullableDatum> Session::execute_params(Prepared& target, std::span<a
 
 void Session::run_execute(const ast::Stmt& stmt, Portal& portal) {
   const auto& s = ast::to<ast::ExecuteStmt>(stmt);
-  auto it = prepared_.find(std::string(s.name));
-  if (it == prepared_.end()) throw SqlError{sqlstate::kInvalidSqlStatementName, cat("prepared statement \"", s.name, "\" does not exist")};
-  PreparedRef target = it->second;
+  PreparedRef target = find_prepared(s.name);
   Portal inner;
   inner.prepared = target;
   inner.params = execute_params(*target, s.params, inner.arena);
@@ -500,14 +574,13 @@ void Session::run_explain(const ast::Stmt& stmt, Portal& portal) {
     } else throw SqlError{sqlstate::kSyntaxError, cat("unrecognized EXPLAIN option \"", d->name, "\""), {}, {}, d->position};
   }
   if (!summary_set) o.summary = o.analyze;
+  if (o.wal && !o.analyze) throw SqlError{sqlstate::kInvalidParameterValue, "EXPLAIN option WAL requires ANALYZE"};
   if (timing_set && o.timing && !o.analyze) throw SqlError{sqlstate::kInvalidParameterValue, "EXPLAIN option TIMING requires ANALYZE"};
   Portal inner;
   const ast::Stmt* query = s.query;
   if (const auto* e = ast::as<ast::ExecuteStmt>(query)) {
-    auto it = prepared_.find(std::string(e->name));
-    if (it == prepared_.end()) throw SqlError{sqlstate::kInvalidSqlStatementName, cat("prepared statement \"", e->name, "\" does not exist")};
-    inner.prepared = it->second;
-    inner.params = execute_params(*it->second, e->params, inner.arena);
+    inner.prepared = find_prepared(e->name);
+    inner.params = execute_params(*inner.prepared, e->params, inner.arena);
   } else {
     if (const auto* c = ast::as<ast::DeclareCursorStmt>(query)) query = c->query;
     if (const auto* c = ast::as<ast::CreateTableAsStmt>(query)) query = c->query;
@@ -516,7 +589,8 @@ void Session::run_explain(const ast::Stmt& stmt, Portal& portal) {
   if (!inner.prepared->plannable) throw_unsupported(cat("EXPLAIN of ", ast::stmt_name(*query)));
   inner.params.insert(inner.params.end(), inner.params.empty() ? portal.params.begin() : portal.params.end(), portal.params.end());
   int64_t t0 = os::monotonic_us();
-  inner.plan = plan_for(*inner.prepared, inner.params);
+  // The first executions of a prepared statement are planned with their values, as PostgreSQL does; EXPLAIN shows such a plan.
+  inner.plan = inner.params.empty() || cached_.force_generic_plan ? plan_for(*inner.prepared, inner.params) : permitted(make_plan(*inner.prepared, inner.params));
   double planning = static_cast<double>(os::monotonic_us() - t0) / 1000, execution = 0;
   std::vector<std::string> lines;
   if (o.analyze) {

@@ -221,6 +221,20 @@ void abort() {
 }
 
 // Without a savepoint to go back to the transaction is over at once: its locks and row versions stand in nobody's way while the block waits for its ROLLBACK.
+namespace {
+// What was done at this savepoint level and deeper is undone; its locks are free.
+void undo_levels(int level) {
+  for (const Sub& s : t.subs)
+    if (s.level >= level) abort_xid_quietly(s.xid);
+  std::erase_if(t.subs, [&](const Sub& s) { return s.level >= level; });
+  wake_waiters(region::my_slot_no());
+  remove_created(level);
+  run_hooks(level, false);
+  lock::release_subtransaction_locks(level);
+  for (size_t i = static_cast<size_t>(level); i < t.levels.size(); i++) t.levels[i].xid = Xid{0};
+}
+}  // namespace
+
 void mark_failed() {
   if (t.state != State::kInProgress) return;
   if (depth() == 0) {
@@ -231,6 +245,8 @@ void mark_failed() {
     t.block = block;
     t.iso = iso;
     t.read_only = read_only;
+  } else {
+    undo_levels(depth());   // the innermost savepoint's work is lost in any case
   }
   t.state = State::kFailed;
 }
@@ -239,16 +255,8 @@ void define_savepoint(std::string_view name) { t.levels.push_back({std::string(n
 
 void rollback_to(std::string_view name) {
   size_t at = find_savepoint(name);
-  int level = static_cast<int>(at);
-  for (const Sub& s : t.subs)
-    if (s.level >= level) abort_xid_quietly(s.xid);
-  std::erase_if(t.subs, [&](const Sub& s) { return s.level >= level; });
-  wake_waiters(region::my_slot_no());
-  remove_created(level);
-  run_hooks(level, false);
-  lock::release_subtransaction_locks(level);
+  undo_levels(static_cast<int>(at));
   t.levels.resize(at + 1);
-  t.levels[at].xid = Xid{0};
   t.state = State::kInProgress;
 }
 

@@ -278,6 +278,24 @@ SetFunction* unnest(FnContext&, const NullableDatum* args, int) {
   return u.release();
 }
 
+// information_schema._pg_expandarray: elements and their numbers from 1.
+struct ExpandArray : Unnest {
+  uint32_t next(FnContext& cx, Vector* out, int ncols, uint32_t max) override {
+    uint32_t first = at, n = Unnest::next(cx, out, 1, max);
+    for (uint32_t i = 0; ncols > 1 && i < n; i++) {
+      out[1].values[i] = from_int(first + i + 1);
+      out[1].nulls[i] = 0;
+    }
+    return n;
+  }
+};
+SetFunction* expand_array(FnContext&, const NullableDatum* args, int) {
+  auto u = std::make_unique<ExpandArray>();
+  u->array = args[0].value;
+  u->empty = args[0].null;
+  return u.release();
+}
+
 struct Subscripts : SetFunction {
   int64_t at = 0, last = -1, step = 1;
   uint32_t next(FnContext&, Vector* out, int, uint32_t max) override {
@@ -311,7 +329,7 @@ constexpr auto kFunctions = sorted_by_oid(std::to_array<FnEntry>({
     STRICT_FN(2747, array_overlap), STRICT_FN(2748, array_contains), STRICT_FN(2749, array_contained), STRICT_FN(3218, width_bucket),
 }));
 constexpr auto kSetFunctions = sorted_by_oid(std::to_array<SetFnEntry>({
-    {2331, unnest}, {1191, generate_subscripts}, {1192, generate_subscripts}}));
+    {2331, unnest}, {1191, generate_subscripts}, {1192, generate_subscripts}, {13208, expand_array}}));
 
 }  // namespace
 

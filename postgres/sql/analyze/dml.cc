@@ -340,10 +340,14 @@ void Analyzer::infer_arbiters(State& st, const ast::OnConflict& c, const Relatio
     if (!dup) columns.push(a_, static_cast<int16_t>(attno));
   }
   Expr* where = c.infer_where ? coerce_to_boolean(expr(local, c.infer_where, Clause::kIndexPredicate), "WHERE") : nullptr;
-  auto parse_list = [&](const std::string& text, Clause clause) {
+  auto parse_list = [&](std::string_view texts, Clause clause) {   // separated by \x01
     Vec<Expr*> list;
-    auto parsed = parse(a_.copy(std::string_view(cat("SELECT ", text))), a_);
-    for (const ast::ResTarget* t : to<ast::SelectStmt>(*parsed[0].stmt).targets) list.push(a_, expr(local, t->expr, clause));
+    while (!texts.empty()) {
+      size_t end = std::min(texts.find('\x01'), texts.size());
+      auto parsed = parse(a_.copy(std::string_view(cat("SELECT ", texts.substr(0, end)))), a_);
+      list.push(a_, expr(local, to<ast::SelectStmt>(*parsed[0].stmt).targets[0]->expr, clause));
+      texts.remove_prefix(std::min(end + 1, texts.size()));
+    }
     return list;
   };
   for (const IndexDesc& i : rel.indexes) {

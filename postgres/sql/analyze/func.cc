@@ -190,7 +190,8 @@ void Analyzer::no_function(const ast::Func& f, std::span<Expr* const> args, ast:
 
 Expr* Analyzer::func_call(State& st, const ast::Func& f) {
   std::string_view name = f.name.back();
-  bool foreign = f.name.size() > 1 && f.name[f.name.size() - 2] != "pg_catalog";
+  // The one function of information_schema that clients call is kept with the built-in ones.
+  bool foreign = f.name.size() > 1 && f.name[f.name.size() - 2] != "pg_catalog" && !(name == "_pg_expandarray" && f.name[f.name.size() - 2] == "information_schema");
   if (foreign && catalog::find_namespace(f.name[f.name.size() - 2]) == kInvalidOid)
     throw SqlError{sqlstate::kInvalidSchemaName, cat("schema \"", f.name[f.name.size() - 2], "\" does not exist"), "", "", f.position};
   Vec<Expr*> list;
@@ -528,6 +529,8 @@ bool Analyzer::record_fields(const Expr* e, Fields& out) {
     const facts::ProcFact* p = facts::find_proc(e->fn);
     if (!p || p->modes().empty()) return false;
     out_columns(*p, *this, out);
+    for (Oid& t : out.types.span())
+      if (t == oid::kAnyElement && !e->args.empty()) t = element_type(e->args[0]->type);
     return true;
   }
   if (e->kind == ExprKind::kSubquery && e->sub_kind == SubKind::kScalar && e->subquery && !e->subquery->targets.empty()) return record_fields(e->subquery->targets[0].expr, out);

@@ -163,6 +163,12 @@ ColumnDef* Converter::column_def(const Json* b) {
   c->name = text(b, key("colname"));
   c->type = type_name(get(b, key("typeName")));
   c->constraints = list<Constraint>(get(b, key("constraints")), [&](const Json* j) { return constraint(body(j)); });
+  Constraint* before = nullptr;     // DEFERRABLE and the like follow the constraint they are about
+  for (Constraint* k : c->constraints) {
+    if (k->kind == ConstraintKind::kDeferrable && before) before->deferrable = true;
+    else if (k->kind == ConstraintKind::kDeferred && before) before->deferrable = before->initially_deferred = true;
+    else if (k->kind < ConstraintKind::kDeferrable) before = k;
+  }
   c->collation = names(get(get(b, key("collClause")), key("collname")));
   c->compression = text(b, key("compression"));
   c->fdw_options = def_elems(get(b, key("fdwoptions")));
