@@ -363,7 +363,7 @@ bool show_source(Shell& s, const std::string& what, bool view, bool numbered) {
   if (view) {
     Rows rows(s, cat("SELECT n.nspname, c.relname, c.relkind, pg_catalog.pg_get_viewdef(c.oid, true) FROM pg_catalog.pg_class c"
                      " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ", quote_literal(s, what),
-                     "::pg_catalog.regclass"));
+                     "::pg_catalog.regclass"), true);
     if (!rows || rows.count() != 1) return false;
     if (rows.get(0, 2) != "v" && rows.get(0, 2) != "m") {
       log_error(s, cat("\"", rows.get(0, 0), ".", rows.get(0, 1), "\" is not a view"));
@@ -383,7 +383,7 @@ bool show_source(Shell& s, const std::string& what, bool view, bool numbered) {
                                  : cat("CREATE OR REPLACE VIEW ", ident(rows.get(0, 0)), ".", ident(rows.get(0, 1)), " AS\n", body, "\n");
   } else {
     const char* type = what.find('(') == what.npos ? "::pg_catalog.regproc" : "::pg_catalog.regprocedure";
-    Rows rows(s, cat("SELECT pg_catalog.pg_get_functiondef(", quote_literal(s, what), type, "::pg_catalog.oid)"));
+    Rows rows(s, cat("SELECT pg_catalog.pg_get_functiondef(", quote_literal(s, what), type, "::pg_catalog.oid)"), true);
     if (!rows || rows.count() != 1) return false;
     text = rows.get(0, 0);
   }

@@ -10,7 +10,7 @@ namespace postern::psql {
 // The rows of a catalog query. Owns the result.
 class Rows {
  public:
-  Rows(Shell& s, const std::string& sql) : r_(run_internal(s, sql)) {}
+  Rows(Shell& s, const std::string& sql, bool brief = false) : r_(run_internal(s, sql, brief)) {}
   ~Rows() { PQclear(r_); }
   Rows(const Rows&) = delete;
   Rows& operator=(const Rows&) = delete;

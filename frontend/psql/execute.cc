@@ -361,7 +361,7 @@ bool accept_result(Shell& s, PGresult* r, bool show) {
   return false;
 }
 
-PGresult* run_internal(Shell& s, const std::string& query) {
+PGresult* run_internal(Shell& s, const std::string& query, bool brief) {
   if (!s.conn) {
     log_error(s, "You are currently not connected to a database.");
     return nullptr;
@@ -376,7 +376,9 @@ PGresult* run_internal(Shell& s, const std::string& query) {
   cancel_target(s.conn);
   PGresult* r = PQexec(s.conn, query.c_str());
   cancel_target(nullptr);
-  if (accept_result(s, r, true)) return r;
+  if (accept_result(s, r, !brief)) return r;
+  const char* message = brief && r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
+  if (message) log_error(s, cat(PQresultErrorField(r, PG_DIAG_SEVERITY), ":  ", message));
   PQclear(r);
   return nullptr;
 }

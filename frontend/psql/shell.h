@@ -84,7 +84,7 @@ bool& catch_interrupts();               // false while readline waits: it handle
 
 // execute.cc
 bool send_query(Shell& s, const std::string& query);
-PGresult* run_internal(Shell& s, const std::string& query);      // for \d: shows the query with -E; nullptr after an error
+PGresult* run_internal(Shell& s, const std::string& query, bool brief = false);   // for \d: shows the query with -E; nullptr after an error (brief: told in one line)
 bool accept_result(Shell& s, PGresult* r, bool show_error);
 void print_result(Shell& s, PGresult* r, const PrintOptions& options, FILE* out);
 void write_table(Shell& s, const Table& t, const PrintOptions& options, FILE* out);

@@ -55,7 +55,7 @@ void open(const region::TestSite& site, Oid database) {
 }
 
 // Their functions are session's, which this test does not link.
-const std::set<std::string_view> kOverSessionFunctions{"pg_locks", "pg_cursors", "pg_prepared_statements", "pg_settings", "pg_stat_activity", "pg_stat_ssl", "pg_stat_gssapi"};
+const std::set<std::string_view> kOverSessionFunctions{"pg_locks", "pg_cursors", "pg_prepared_statements", "pg_settings", "pg_stat_activity", "pg_hba_file_rules", "pg_ident_file_mappings", "pg_stat_ssl", "pg_stat_gssapi"};
 
 void check_view(const catalog::SystemView& v) {
   CAPTURE(v.name);

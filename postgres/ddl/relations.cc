@@ -131,6 +131,14 @@ void set_class_flag(Oid rel, int column, Datum value) {
   Arena arena;
   CatalogRow r = class_row_of(rel, arena);
   if (!r.nulls[column] && r.values[column] == value) return;
+  // Two CREATE INDEX of one table may run at once: the second waits here for the first's commit and finds the flag set.
+  lock::Tag tag{lock::Kind::kObject};
+  tag.database = my_database();
+  tag.id = raw(pg_class::kTable);
+  tag.id2 = raw(rel);
+  lock::acquire(tag, lock::Mode::kExclusive);
+  r = class_row_of(rel, arena);
+  if (!r.nulls[column] && r.values[column] == value) return;
   r.set(column, value);
   update_row(pg_class::kTable, r);
   invalidate_relation(rel);

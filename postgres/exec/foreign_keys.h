@@ -60,7 +60,7 @@ void set_constraint_mode(std::span<const Oid> constraints, bool deferred, Sessio
 [[noreturn]] void throw_missing_key(const catalog::ForeignKey& key, std::span<const NullableDatum> values, SessionServices* services);
 
 // How a query of ours is run: by the session, with plans kept by text. Returns how many rows it gave (at most one is asked for) or changed. latest: it sees what has committed
-// by now even in REPEATABLE READ. Set by session at start.
+// by now even in REPEATABLE READ. Set by session at start; without it (unit tests have no catalogs) there are no foreign keys.
 using KeyQuery = uint64_t (*)(std::string_view sql, std::span<const Oid> types, std::span<const NullableDatum> params, bool latest);
 inline KeyQuery g_key_query = nullptr;
 

@@ -450,10 +450,8 @@ bool parse_rule(Line& line, bool ssl_enabled, Rule& r) {
       hint = "Set ssl = on in postgresql.conf.";
     }
   } else if (name == "hostnossl") r.connection = Connection::kHostNoSsl;
-  else if (name == "hostgssenc") {
-    r.connection = Connection::kHostGss;
-    warning = "hostgssenc record cannot match because GSSAPI is not supported by this build";
-  } else if (name == "hostnogssenc") r.connection = Connection::kHostNoGss;
+  else if (name == "hostgssenc") r.connection = Connection::kHostGss;   // never matches
+  else if (name == "hostnogssenc") r.connection = Connection::kHostNoGss;
   else return bad(line, cat("invalid connection type \"", name, "\""));
   if (line.fields.size() < 2) return bad(line, "end-of-line before database specification");
   if (line.fields.size() < 3) return bad(line, "end-of-line before role specification");

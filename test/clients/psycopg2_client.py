@@ -190,7 +190,8 @@ def notices_are_collected():
 
 @case
 def dict_rows_and_time_zones():
-    with connect(options="-c timezone=America/New_York") as c:
+    with connect() as c:
+        c.cursor().execute("set timezone to 'America/New_York'")
         with c.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cur:
             cur.execute("select timestamptz '2024-07-01 12:00Z' as t, json_build_object('k', 1) as j")
             row = cur.fetchone()

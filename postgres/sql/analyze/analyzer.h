@@ -193,9 +193,9 @@ class Analyzer {
   int window_index(State& st, const ast::WindowDef& w);
   WindowDef make_window(State& st, const ast::WindowDef& w, const WindowDef* base);
   [[noreturn]] void no_function(const ast::Func& f, std::span<Expr* const> args, ast::Names arg_names, bool ambiguous);
-  Expr* field_of(Expr* e, std::string_view name, int position, bool required);
+  Expr* field_of(State& st, Expr* e, std::string_view name, int position, bool required);
   struct Fields { Vec<std::string_view> names; Vec<Oid> types; Vec<int32_t> typmods; };
-  bool record_fields(const Expr* e, Fields& out);     // columns of a composite or record expression, if known
+  bool record_fields(const Expr* e, Fields& out, State* st = nullptr);     // columns of a composite or record expression, if known; st: where its columns are looked up
   static void out_columns(const facts::ProcFact& p, Analyzer& a, Fields& out);
 
   // ---- expr.cc

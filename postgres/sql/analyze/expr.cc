@@ -397,7 +397,7 @@ Expr* Analyzer::indirection(State& st, Expr* base, ast::List<ast::Indirection> s
     if (s->star) throw SqlError{sqlstate::kSyntaxError, "row expansion via \"*\" is not supported here", "", "", position};
     if (s->field.empty()) { subs.push(a_, s); continue; }
     apply();
-    base = field_of(base, s->field, position, true);
+    base = field_of(st, base, s->field, position, true);
   }
   apply();
   return base;

@@ -231,7 +231,7 @@ Expr* Analyzer::func_call(State& st, const ast::Func& f) {
   }
   if (!choice.proc) {
     if (list.size() == 1 && names.empty() && f.name.size() == 1 && !f.distinct && !f.over && !f.star && !choice.ambiguous)
-      if (Expr* field = field_of(list[0], name, f.position, false)) return field;
+      if (Expr* field = field_of(st, list[0], name, f.position, false)) return field;
     no_function(f, list.span(), names.span(), choice.ambiguous);
   }
   return finish_call(st, f, choice, f.position);
@@ -505,7 +505,7 @@ Expr* Analyzer::window_call(State& st, const ast::Func& f, Expr* call) {
   return call;
 }
 
-bool Analyzer::record_fields(const Expr* e, Fields& out) {
+bool Analyzer::record_fields(const Expr* e, Fields& out, State* st) {
   if (e->type != oid::kRecord && find_type(e->type)) return false;
   if (e->kind == ExprKind::kRow && e->type == oid::kRecord) {
     for (size_t i = 0; i < e->args.size(); i++) {
@@ -533,15 +533,25 @@ bool Analyzer::record_fields(const Expr* e, Fields& out) {
       if (t == oid::kAnyElement && !e->args.empty()) t = element_type(e->args[0]->type);
     return true;
   }
+  if (e->kind == ExprKind::kColumn && e->attno > 0 && st) {   // a record that a sub-select in FROM gives
+    for (uint32_t up = 0; up < static_cast<uint32_t>(e->levels_up) && st; up++) st = st->parent;
+    if (!st || static_cast<size_t>(e->rel) >= st->rt.size()) return false;
+    const Query* q = st->rt[static_cast<size_t>(e->rel)]->subquery;
+    int16_t n = 0;
+    if (q && !q->set_tree)
+      for (const Target& t : q->targets)
+        if (!t.junk && ++n == e->attno) return record_fields(t.expr, out);
+    return false;
+  }
   if (e->kind == ExprKind::kSubquery && e->sub_kind == SubKind::kScalar && e->subquery && !e->subquery->targets.empty()) return record_fields(e->subquery->targets[0].expr, out);
   return false;
 }
 
-Expr* Analyzer::field_of(Expr* e, std::string_view name, int position, bool required) {
+Expr* Analyzer::field_of(State& st, Expr* e, std::string_view name, int position, bool required) {
   if (e->kind == ExprKind::kColumn && e->attno == 0) {
     // A field of a whole row is just the column.
     Fields fields;
-    if (record_fields(e, fields))
+    if (record_fields(e, fields, &st))
       for (uint32_t i = 0; i < fields.names.size(); i++)
         if (fields.names[i] == name) {
           Expr* c = make(ExprKind::kColumn, fields.types[i], position);
@@ -553,7 +563,7 @@ Expr* Analyzer::field_of(Expr* e, std::string_view name, int position, bool requ
         }
   }
   Fields fields;
-  if (record_fields(e, fields)) {
+  if (record_fields(e, fields, &st)) {
     for (uint32_t i = 0; i < fields.names.size(); i++) {
       if (fields.names[i] != name) continue;
       Expr* r = make(ExprKind::kField, fields.types[i], position);

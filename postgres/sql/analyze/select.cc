@@ -241,13 +241,13 @@ void Analyzer::target_list(State& st, ast::List<ast::ResTarget> list, Clause cla
       Expr* base = transform(st, i->arg);
       base = indirection(st, base, i->steps.first(i->steps.size() - 1), i->position);
       Fields fields;
-      if (!record_fields(base, fields)) {
+      if (!record_fields(base, fields, &st)) {
         if (base->type == oid::kRecord) throw SqlError{sqlstate::kInvalidColumnReference, "record type has not been registered", "", "", i->position};
         throw SqlError{sqlstate::kWrongObjectType, cat("type ", type_name(base->type), " is not composite"), "", "", i->position};
       }
       for (uint32_t k = 0; k < fields.names.size(); k++) {
         if (fields.names[k].empty()) continue;
-        Expr* f = base->kind == ExprKind::kRow ? base->args[k] : field_of(base, fields.names[k], i->position, true);
+        Expr* f = base->kind == ExprKind::kRow ? base->args[k] : field_of(st, base, fields.names[k], i->position, true);
         add_target(st, out, f, fields.names[k]);
       }
       continue;
