@@ -57,7 +57,8 @@ class Pruner {
       done_[at] = true;
       if (live_[at] == Liveness::kDead) last_dead = n;
       members[n++] = at;
-      if (!(t->flags & kHotUpdated) || live_[at] == Liveness::kLive || live_[at] == Liveness::kInsertInProgress) break;
+      // Where the updater was in progress when judged, it may have ended since: if it aborted, its version is dead and yet supersedes nothing.
+      if (!(t->flags & kHotUpdated) || live_[at] == Liveness::kLive || live_[at] == Liveness::kInsertInProgress || live_[at] == Liveness::kDeleteInProgress) break;
       prior_xmax = t->xmax;
       at = t->ctid_item;
     }
